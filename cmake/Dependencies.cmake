@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Libraries that the project links to, found once. Each is linked PRIVATE by the module that wraps it.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=239)
+pkg_check_modules(MHD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.72)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl>=3.0)
+pkg_check_modules(NL3 REQUIRED IMPORTED_TARGET libnl-3.0 libnl-genl-3.0 libnl-nf-3.0 libnl-route-3.0)
+pkg_check_modules(IPTC REQUIRED IMPORTED_TARGET libiptc)
+pkg_check_modules(CPPUTEST REQUIRED IMPORTED_TARGET cpputest)
+find_library(LMDB_LIBRARY lmdb REQUIRED)
+find_path(LMDB_INCLUDE lmdb.h REQUIRED)
+find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
+include(GNUInstallDirs)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every compiler and linker flag of the project. Nothing else sets flags.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS ON)  # TRY is a GNU statement expression
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Debug)
+endif()
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -D_FORTIFY_SOURCE=2")
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g1")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g1 -D_FORTIFY_SOURCE=2")
+
+option(GESTALT_COVERAGE "Instrument for gcov" OFF)
+option(GESTALT_FUZZ "Build the libFuzzer targets (clang)" OFF)
+set(GESTALT_SANITIZE "" CACHE STRING "Sanitizers, comma separated, for instance address,undefined")
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Werror -Wswitch
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
+  -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-omit-frame-pointer
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -D_FILE_OFFSET_BITS=64)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # -Wpedantic has no switch for statement expressions alone in gcc, and TRY is one.
+  add_compile_options(-Wno-pedantic)
+else()
+  add_compile_options(-Wno-gnu-statement-expression)
+endif()
+add_link_options(-pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed)
+if(GESTALT_SANITIZE)
+  add_compile_options(-fsanitize=${GESTALT_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${GESTALT_SANITIZE})
+endif()
+if(GESTALT_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()
+if(GESTALT_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+find_program(GESTALT_CCACHE ccache)
+if(GESTALT_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${GESTALT_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${GESTALT_CCACHE})
+endif()

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# add_module, add_daemon, add_suite: the only ways a target comes into being.
+
+# One precompiled header serves the whole tree: the standard library's containers and the JSON library.
+function(gestalt_precompile target)
+  if(TARGET gestalt_pch AND NOT GESTALT_FUZZ)
+    target_precompile_headers(${target} REUSE_FROM gestalt_pch)
+  endif()
+endfunction()
+
+# add_module(NAME SOURCES a.cc ... [PUBLIC targets] [PRIVATE targets])
+# A static library called NAME. PUBLIC names modules whose headers appear in its headers.
+function(add_module name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} nlohmann_json::nlohmann_json Threads::Threads)
+  gestalt_precompile(${name})
+endfunction()
+
+# add_daemon(NAME SOURCES main.cc LINK targets [DESTINATION dir])
+# An installed executable. DESTINATION defaults to libexec/gestalt for daemons.
+function(add_daemon name)
+  cmake_parse_arguments(arg "" "DESTINATION" "SOURCES;LINK" ${ARGN})
+  if(NOT arg_DESTINATION)
+    set(arg_DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/gestalt)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} nlohmann_json::nlohmann_json Threads::Threads)
+  gestalt_precompile(${name})
+  install(TARGETS ${name} RUNTIME DESTINATION ${arg_DESTINATION})
+endfunction()
+
+# add_suite(NAME SOURCES a_test.cc ... LINK targets [LABEL unit] [TIMEOUT seconds] [SERIAL])
+# A CppUTest executable that CTest runs as one test.
+function(add_suite name)
+  cmake_parse_arguments(arg "SERIAL" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  if(NOT arg_LABEL)
+    set(arg_LABEL unit)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  # CppUTest's leak detector replaces operator new, which clashes with the standard headers; ASan finds leaks instead.
+  target_compile_definitions(${name} PRIVATE CPPUTEST_MEM_LEAK_DETECTION_DISABLED)
+  target_link_libraries(${name} PRIVATE test_support ${arg_LINK} PkgConfig::CPPUTEST nlohmann_json::nlohmann_json Threads::Threads)
+  add_test(NAME ${name} COMMAND ${name} -v)
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL "${arg_SERIAL}")
+endfunction()

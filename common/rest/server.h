@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The HTTP listener (libmicrohttpd) behind route tables. No other file calls libmicrohttpd.
+//
+// It closes the library's known hazards, each with its test
+// (tests/unit/common/rest/server_test.cc):
+// 1. Absolute deadlines for headers, body and the whole request, since the library's timeout only
+// counts silence.
+// 2. The path is decoded once, per segment, by RouteTable::match; raw bytes arrive there untouched.
+// 3. Content-Length together with Transfer-Encoding, or two Content-Lengths, are refused with 400
+// and close.
+// 4. Bodies are counted against the route's limit while they arrive: 413.
+// 5. Connection memory, connections in all and per address are bounded.
+// Order for each request: limits, route, credentials, scope, body, handler. A caller without
+// credentials learns nothing: unknown routes answer 401 to it as known ones do. Threads: make,
+// routes and shutdown on the loop thread. Source: libmicrohttpd 0.9.72 or later.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/rest/auth.h"
+#include "common/rest/metrics.h"
+#include "common/rest/route.h"
+#include "common/sys/event_loop.h"
+
+namespace rest {
+
+struct ListenerOptions {
+  // One of: a unix socket path (made with `unix_mode`, an old socket is replaced), or address and
+  // port.
+  std::string unix_path = {};
+  unsigned unix_mode = 0660;
+  std::string address = "127.0.0.1";  // IPv4 or IPv6 literal
+  std::uint16_t port = 0;             // 0: the kernel chooses, see Server::port()
+  // Both set: TLS 1.3 (1.2 allowed for old clients). PEM files, read again on reload().
+  std::string certificate_file = {};
+  std::string key_file = {};
+  std::string client_ca_file = {};  // set: clients must present a certificate of this CA
+};
+
+struct ServerLimits {
+  std::chrono::milliseconds header_deadline = std::chrono::seconds(5);
+  std::chrono::milliseconds body_deadline = std::chrono::seconds(30);
+  std::chrono::milliseconds request_deadline = std::chrono::seconds(60);
+  std::chrono::milliseconds idle_deadline =
+      std::chrono::seconds(120);  // keep-alive connections without a request
+  std::size_t connections_max = 512;
+  std::size_t connections_per_address_max = 128;
+  std::size_t connection_memory_bytes = 16 << 10;
+  std::size_t streams_max = 64;
+};
+
+class Server {
+ public:
+  struct Parts {
+    sys::EventLoop& loop;
+    sys::WorkerPool& workers;
+    Authenticator& authenticator;
+    Metrics& metrics;
+  };
+  // Requires: table and parts outlive the server. Errors: os errors (address in use, …),
+  // invalid_argument.
+  static base::Result<std::unique_ptr<Server>> make(Parts parts, const RouteTable& table,
+                                                    std::vector<ListenerOptions> listeners,
+                                                    ServerLimits limits = {});
+  virtual ~Server() = default;  // resumes suspended connections first, as the library demands
+  virtual std::uint16_t port(std::size_t listener = 0) const = 0;
+  virtual base::Result<void> reload_certificates() = 0;
+  // Stops accepting, ends streams, waits for handlers under way at most `grace`, then `done`.
+  virtual void shutdown(std::chrono::milliseconds grace, std::function<void()> done) = 0;
+};
+
+// GET /health, /metrics and /openapi.json, which every daemon has. `health` returns {"status":
+// "ok"|"degraded", …}.
+void add_standard_routes(RouteTable& table, Metrics& metrics, std::string title,
+                         std::function<base::Json()> health);
+
+}  // namespace rest
