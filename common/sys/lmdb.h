@@ -98,6 +98,7 @@ class LmdbWriteTxn : public LmdbTxn {
   base::Result<void> commit() &&;  // the transaction is gone afterwards, also on error
 
  private:
+  friend class LmdbEnv;
   using LmdbTxn::LmdbTxn;
 };
 
