@@ -72,8 +72,7 @@ class ByteStream {
   // Called once, on the loop thread, when the client has gone or the stream has ended.
   void on_close(std::function<void()> callback) { on_close_ = std::move(callback); }
 
-  // For the HTTP frame only.
-  struct Frame;
+  // For the HTTP frame only. `wake` must not run the producer's callbacks.
   void attach(std::function<void()> wake) { wake_ = std::move(wake); }
   std::size_t take(char* out, std::size_t most);
   bool at_end() const { return finished_ && pending_.empty(); }
@@ -104,13 +103,23 @@ struct Response {
   Response&& with(std::string name, std::string value) &&;  // adds a header
 };
 
+// The part behind '?' as pairs in order, each decoded once; '+' is a space, as in forms.
+// Errors: invalid_argument query_invalid for bad escapes, control characters, bytes that are not
+// UTF-8 and more than 256 pairs.
+base::Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view raw);
+
 // One server-sent event (WHATWG HTML 9.2), lines ended by CRLF. Data may span lines.
 std::string format_event(std::string_view type, std::string_view data, std::string_view id = {});
 
 // The problem+json reply for an error: type, title, status, detail, instance and errors[{pointer,
-// detail}]. Details of 5xx codes that are our bugs are replaced by a hint at the log.
+// detail}]. The title is the reason's meaning in docs/reference/problems.md. Details of codes that
+// are our bugs (internal, corrupt) are replaced by a hint at the log.
 Response problem(const base::Error& error, std::string_view request_id);
 int http_status(base::Code code);
+int http_status(const base::Error& error);  // 405 for method_not_allowed, else that of the code
+// A reason as the literal that the catalogue holds, empty when the catalogue does not know it.
+// Makes Error::reason out of text that came over the wire.
+std::string_view find_reason(std::string_view text);
 
 // `"<revision>"`, and the check of If-Match against it. Errors: conflict revision_moved_on.
 std::string make_etag(std::uint64_t revision);

@@ -2,10 +2,14 @@
 // Route tables: the one place where a service says which requests exist, who may send them and
 // where they run.
 //
-// A row without a scope does not compile. A path segment `{name}` matches one segment; a last
-// segment `{name...}` matches the rest of the path, empty segments left out, so that
-// "/v2/apps//demo/web" gives "demo/web". Literal segments win over parameters. A trailing slash is
-// the same path.
+// 1. A row without a scope does not compile.
+// 2. A path segment `{name}` matches one segment that is not empty; a last segment `{name...}`
+// matches the rest of the path, empty segments left out, so that "/v2/apps//demo/web" gives
+// "demo/web". It needs at least one segment.
+// 3. Literal segments win over parameters, among the rows of the request's method. A trailing slash
+// is the same path.
+// 4. Each segment is percent-decoded once. %2F is refused, but within `{name...}` it separates
+// segments, since Marathon's clients send ids both ways: "/v2/apps/%2Fdemo%2Fweb" gives "demo/web".
 #pragma once
 
 #include <chrono>
@@ -78,23 +82,53 @@ class RouteTable {
     }
   }
   void add(Row row);
+  // The rows without a service, for --print-openapi and --dump-routes: their handlers only fail.
+  template <class Service, std::size_t N>
+  void describe(const Route<Service> (&rows)[N]) {
+    for (const Route<Service>& row : rows) {
+      add(Row{row.method, std::string(row.path), row.scope, row.run, fail_without_service,
+              std::string(row.summary), row.limits});
+    }
+  }
 
   const std::vector<Row>& rows() const { return rows_; }
 
+  // Requires: the table is not added to while the match is in use.
   struct Match {
     const Row* row = nullptr;
+    std::size_t index = 0;  // of the row in rows()
+    std::string path;       // decoded, without empty segments
     std::map<std::string, std::string, std::less<>> parameters;
   };
   // `raw_path` as it stood on the request line; each segment is percent-decoded once.
   // Errors: not_found route_unknown; unsupported method_not_allowed (405 with Allow);
-  // invalid_argument path_invalid for %00, %2f, %5c, '.' and '..' segments and bytes that are not
-  // UTF-8. HEAD is matched as GET by the frame.
+  // invalid_argument path_invalid for %2f (see 4), %5c, control characters such as %00, '.' and
+  // '..' segments, bad escapes and bytes that are not UTF-8. HEAD is matched as GET by the frame.
+  // Cost: O(rows), which is far below the cost of reading a request for the tables we have (100).
   base::Result<Match> match(Method method, std::string_view raw_path) const;
   // Methods that exist for the path, for Allow.
   std::vector<Method> methods(std::string_view raw_path) const;
 
  private:
+  struct Segment {
+    enum class Kind { literal, parameter, rest };  // in order of preference
+    Kind kind;
+    std::string text;  // the literal, or the parameter's name
+  };
+  using Shape = std::vector<Segment>;
+  struct PathSegment {
+    std::string text;
+    bool has_slash = false;  // an encoded one
+  };
+  static base::Result<Response> fail_without_service(const Request& request);
+  static Shape parse_shape(std::string_view path);
+  static base::Result<std::vector<PathSegment>> read_path(std::string_view raw_path);
+  static bool fits(const Shape& shape, const std::vector<PathSegment>& path);
+  static bool is_better(const Shape& a, const Shape& b);
+  static base::Result<void> fill(const Shape& shape, const std::vector<PathSegment>& path,
+                                 Match& match);
   std::vector<Row> rows_;
+  std::vector<Shape> shapes_;  // of rows_, in the same order
 };
 
 // OpenAPI 3.1 for a table: paths, parameters, scopes as security requirements, problem responses.
