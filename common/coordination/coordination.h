@@ -7,12 +7,12 @@
 // One conformance suite runs on both (tests/contract/coordination_suite.h).
 // 1. A write that returned is durable. Writes are linearizable; reads are those of this session's
 // past or later.
-// 2. Node data is at most 1 MiB; a path is absolute, has no empty, "." or ".." segment and at most
-// 512 bytes.
+// 2. Node data is at most 1 MiB; a path is absolute, has no empty, "." or ".." segment, no control
+// characters, and at most 511 bytes of UTF-8.
 // 3. Watches are one-shot and only say "look again": an owner re-reads after each and arms it anew.
+// Changes that cancel each other out before the engine looks need not fire one.
 // 4. When a session expires its ephemeral nodes are gone and every call fails with session_expired:
-// the owner must start
-//    over with a new session, never silently.
+// the owner must start over with a new session, never silently.
 // Threads: all calls may block and come from any thread but not from a watch callback; callbacks
 // run on a thread of the engine and should only post to an event loop. Source: ZooKeeper 3.8
 // programmer's guide.
@@ -34,6 +34,10 @@
 namespace coordination {
 
 inline constexpr std::size_t kDataMax = 1 << 20;
+inline constexpr std::size_t kPathMax = 511;
+inline constexpr std::size_t kOperationsMax = 1000;
+// Armed at a time by one session; more is throttled too_many_watches.
+inline constexpr std::size_t kWatchesMax = 10'000;
 
 struct Stat {
   std::int64_t version = 0;  // of the data, from 0
@@ -94,8 +98,7 @@ class Coordination {
   // node_has_children.
   virtual base::Result<void> remove(const Delete& request) = 0;
   // All or nothing, as one transaction. The error is that of the first operation that fails, its
-  // index in the pointer
-  // ("/2"). At most 1,000 operations.
+  // index in the pointer ("/2"). Errors: invalid_argument too_many_operations.
   virtual base::Result<std::vector<Outcome>> multi(const std::vector<Operation>& operations) = 0;
 
   // A watch given here fires once when the node's data changes, or it is created or deleted; also

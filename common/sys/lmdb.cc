@@ -9,6 +9,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "common/sys/shared_file.h"
+
 namespace sys {
 namespace {
 
@@ -94,28 +96,6 @@ std::string_view to_view(const MDB_val& value) {
   return {static_cast<const char*>(value.mv_data), value.mv_size};
 }
 
-// Creates `path` with exactly `mode`, whatever the umask, unless it is there. The file gets its
-// name only when `fill` is done with it: a process of another user never meets one that it may not
-// open, and a power cut never leaves a half-made database.
-Result<void> make_file(const fs::path& path, unsigned mode,
-                       Result<void> (*fill)(const std::string& temporary)) {
-  if (::access(path.c_str(), F_OK) == 0) return {};
-  std::string temporary = path.string() + ".XXXXXX";
-  const Fd file(mkostemp(temporary.data(), O_CLOEXEC));
-  if (!file.is_open()) return base::os_error(errno, "create " + temporary);
-  Result<void> filled = fill(temporary);
-  int status = 0;
-  if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0) status = errno;
-  // EEXIST: another process was faster, and its file is as good.
-  if (filled && status == 0 && ::link(temporary.c_str(), path.c_str()) != 0 && errno != EEXIST)
-    status = errno;
-  ::unlink(temporary.c_str());
-  if (status != 0) return base::os_error(status, "create " + path.string());
-  return filled;
-}
-
-Result<void> leave_empty(const std::string&) { return {}; }
-
 // LMDB writes its two meta pages into an empty file when it opens it.
 Result<void> write_meta_pages(const std::string& file) {
   MDB_env* raw = nullptr;
@@ -132,13 +112,6 @@ Result<void> make_database_folder(const fs::path& folder, unsigned file_mode) {
   const unsigned mode = file_mode | ((file_mode & 0444) >> 2);
   if (::mkdir(folder.c_str(), mode) != 0 && errno != EEXIST)
     return base::os_error(errno, "create " + folder.string());
-  return {};
-}
-
-Result<void> sync_path(const fs::path& path) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.is_open()) return base::os_error(errno, "open " + path.string());
-  if (::fsync(fd.get()) != 0) return base::os_error(errno, "sync " + path.string());
   return {};
 }
 
@@ -168,8 +141,8 @@ Result<MDB_txn*> begin_txn(MDB_env* env, unsigned flags) {
 
 base::Result<LmdbEnv> LmdbEnv::open(const fs::path& folder, LmdbOptions options) {
   TRY(make_database_folder(folder, options.mode));
-  TRY(make_file(folder / "lock.mdb", options.mode, leave_empty));
-  TRY(make_file(folder / "data.mdb", options.mode, write_meta_pages));
+  TRY(make_shared_file(folder / "lock.mdb", options.mode, nullptr));
+  TRY(make_shared_file(folder / "data.mdb", options.mode, write_meta_pages));
   MDB_env* raw = nullptr;
   TRY(check(mdb_env_create(&raw), "create an environment"));
   EnvHandle env(raw);
