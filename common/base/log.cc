@@ -9,10 +9,15 @@ namespace base::log {
 
 namespace {
 
+std::atomic<Sink> current_sink{stderr_sink};
+std::atomic<Level> threshold{Level::info};
+
+}  // namespace
+
 // One write per record, so that lines of several threads do not mix. The "<4>" prefix is
 // sd-daemon(3)'s.
-void write_stderr(Level level, std::string_view event, std::string_view message,
-                  FieldList fields) noexcept {
+void stderr_sink(Level level, std::string_view event, std::string_view message,
+                 FieldList fields) noexcept {
   std::string line = "<" + std::to_string(static_cast<int>(level)) + ">" + std::string(event) +
                      " " + std::string(message);
   for (const Field& field : fields) line += " " + std::string(field.name) + "=" + field.value;
@@ -23,11 +28,6 @@ void write_stderr(Level level, std::string_view event, std::string_view message,
   // Nowhere is left to report a failing stderr.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
-
-std::atomic<Sink> current_sink{write_stderr};
-std::atomic<Level> threshold{Level::info};
-
-}  // namespace
 
 void set_sink(Sink sink) { current_sink = sink; }
 void set_threshold(Level level) { threshold = level; }

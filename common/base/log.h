@@ -41,6 +41,9 @@ using FieldList = std::initializer_list<Field>;
 using Sink = void (*)(Level level, std::string_view event, std::string_view message,
                       FieldList fields) noexcept;
 void set_sink(Sink sink);
+// The sink until another is set: one line on stderr with an sd-daemon(3) priority in front.
+void stderr_sink(Level level, std::string_view event, std::string_view message,
+                 FieldList fields) noexcept;
 void set_threshold(Level level);  // info by default
 
 void write(Level level, Event event, std::string_view message, FieldList fields = {});
