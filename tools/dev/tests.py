@@ -72,6 +72,7 @@ STAGES = {
     "unit": unit,
     "asan": lambda: unit("asan"),
     "tsan": lambda: unit("tsan"),
+    "system": lambda: labelled("system"),
 }
 NAMED = {
     "all": list(STAGES),
