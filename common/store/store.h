@@ -47,8 +47,8 @@ struct Collection {
 inline constexpr std::uint64_t kMustBeNew = 0;
 
 struct Range {
-  std::string prefix;  // keys (or index terms) that start with it; empty means all
-  std::string after;   // only keys behind this one
+  std::string prefix = {};  // keys that start with it; empty means all
+  std::string after = {};   // only keys behind this one
   std::size_t limit = 1000;
 };
 

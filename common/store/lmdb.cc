@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// The LMDB engine: one environment per store, one database per table.
+#include "common/sys/lmdb.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "common/store/transaction.h"
+
+namespace store {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+
+using Databases = std::vector<sys::LmdbDb>;
+
+Result<std::optional<std::string_view>> find_in(const sys::LmdbTxn& txn, sys::LmdbDb db,
+                                                std::string_view key) {
+  return txn.find(db, key);
+}
+
+Result<void> scan_in(const sys::LmdbTxn& txn, sys::LmdbDb db, std::string_view from,
+                     const Tables::Visit& visit) {
+  sys::LmdbCursor cursor = TRY(txn.cursor(db));
+  for (auto entry = TRY(cursor.seek(from)); entry; entry = TRY(cursor.next())) {
+    const bool more = TRY(visit(entry->first, entry->second));
+    if (!more) return {};
+  }
+  return {};
+}
+
+class ReadTables final : public Tables {
+ public:
+  ReadTables(const Databases& databases, const sys::LmdbReadTxn& txn)
+      : databases_(databases), txn_(txn) {}
+  Result<std::optional<std::string_view>> find(TableNumber table,
+                                               std::string_view key) const override {
+    return find_in(txn_, databases_[table], key);
+  }
+  Result<void> scan(TableNumber table, std::string_view from, const Visit& visit) const override {
+    return scan_in(txn_, databases_[table], from, visit);
+  }
+
+ private:
+  const Databases& databases_;
+  const sys::LmdbReadTxn& txn_;
+};
+
+class WriteTables final : public WritableTables {
+ public:
+  WriteTables(const Databases& databases, sys::LmdbWriteTxn& txn)
+      : databases_(databases), txn_(txn) {}
+  Result<std::optional<std::string_view>> find(TableNumber table,
+                                               std::string_view key) const override {
+    return find_in(txn_, databases_[table], key);
+  }
+  Result<void> scan(TableNumber table, std::string_view from, const Visit& visit) const override {
+    return scan_in(txn_, databases_[table], from, visit);
+  }
+  Result<void> put(TableNumber table, std::string_view key, std::string_view value) override {
+    return txn_.put(databases_[table], key, value);
+  }
+  Result<void> erase(TableNumber table, std::string_view key) override {
+    TRY(txn_.erase(databases_[table], key));
+    return {};
+  }
+  Result<void> clear(TableNumber table) override { return txn_.clear(databases_[table]); }
+
+ private:
+  const Databases& databases_;
+  sys::LmdbWriteTxn& txn_;
+};
+
+class LmdbStore final : public Store {
+ public:
+  LmdbStore(sys::Fd lock, sys::LmdbEnv env, Layout layout, Databases databases)
+      : lock_(std::move(lock)),
+        env_(std::move(env)),
+        layout_(std::move(layout)),
+        databases_(std::move(databases)) {}
+
+  Result<void> read(const std::function<Result<void>(Reader&)>& work) override {
+    const sys::LmdbReadTxn txn = TRY(sys::LmdbReadTxn::begin(env_));
+    const ReadTables tables(databases_, txn);
+    Transaction transaction(layout_, tables);
+    return work(transaction);
+  }
+
+  Result<void> write(const std::function<Result<void>(Writer&)>& work) override {
+    sys::LmdbWriteTxn txn = TRY(sys::LmdbWriteTxn::begin(env_));
+    WriteTables tables(databases_, txn);
+    Transaction transaction(layout_, tables);
+    TRY(work(transaction));
+    const bool changed = TRY(transaction.finish());
+    if (!changed) return {};
+    return std::move(txn).commit();
+  }
+
+  Result<void> backup(const std::string& folder) override {
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+      return base::os_error(errno, "create " + folder);
+    return env_.copy_to(folder);
+  }
+
+  Result<void> refresh() {
+    sys::LmdbWriteTxn txn = TRY(sys::LmdbWriteTxn::begin(env_));
+    WriteTables tables(databases_, txn);
+    TRY(refresh_indexes(layout_, tables));
+    return std::move(txn).commit();
+  }
+
+ private:
+  const sys::Fd lock_;  // held as long as the environment is open
+  sys::LmdbEnv env_;
+  const Layout layout_;
+  const Databases databases_;
+};
+
+// LMDB itself would let a second process in; the services count on being alone.
+Result<sys::Fd> lock_folder(const std::string& folder) {
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return base::os_error(errno, "create " + folder);
+  sys::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.is_open()) return base::os_error(errno, "open " + folder);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno == EWOULDBLOCK)
+    return Error{Code::failed_precondition, folder + " is in use by another process",
+                 "store_locked"};
+  return base::os_error(errno, "lock " + folder);
+}
+
+Result<std::unique_ptr<LmdbStore>> open_locked(sys::Fd lock, const std::string& folder,
+                                               const Options& options) {
+  Layout layout(options);
+  sys::LmdbEnv env = TRY(
+      sys::LmdbEnv::open(folder, {.map_size_bytes = options.map_size_bytes,
+                                  .databases_max = static_cast<unsigned>(layout.tables.size())}));
+  Databases databases;
+  for (const std::string& name : layout.tables) databases.push_back(TRY(env.database(name)));
+  auto opened = std::make_unique<LmdbStore>(std::move(lock), std::move(env), std::move(layout),
+                                            std::move(databases));
+  TRY(opened->refresh());
+  return opened;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_lmdb(const std::string& folder, Options options) {
+  sys::Fd lock = TRY(lock_folder(folder));
+  Result<std::unique_ptr<LmdbStore>> opened = open_locked(std::move(lock), folder, options);
+  if (!opened && opened.error().code == Code::corrupt) {
+    Error error = std::move(opened).error();
+    error.reason = "store_corrupt";
+    return error;
+  }
+  return std::unique_ptr<Store>(TRY(std::move(opened)));
+}
+
+}  // namespace store

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/store/tables.h"
+
+#include <set>
+
+#include "common/store/index.h"
+#include "common/store/record.h"
+
+namespace store {
+namespace {
+
+using base::Result;
+
+constexpr std::string_view kMarkerPrefix = "index/";
+
+std::string marker_of(const CollectionLayout& collection, const IndexLayout& index) {
+  return std::string(kMarkerPrefix) + collection.name + "/" + index.index.name;
+}
+
+Result<void> fill(const CollectionLayout& collection, const IndexLayout& index,
+                  WritableTables& tables) {
+  TRY(tables.clear(index.table));
+  std::vector<std::string> keys;
+  const Tables::Visit collect = [&](std::string_view key, std::string_view value) -> Result<bool> {
+    const Record record = TRY(decode_record(key, value));
+    const std::set<std::string> terms = TRY(terms_of(index.index, key, record.value));
+    for (const std::string& term : terms) keys.push_back(index_key(term, key));
+    return true;
+  };
+  TRY(tables.scan(collection.records, "", collect));
+  for (const std::string& key : keys) TRY(tables.put(index.table, key, ""));
+  return {};
+}
+
+}  // namespace
+
+Layout::Layout(const Options& options) : changes_kept(options.changes_kept) {
+  tables = {"state", "changes"};
+  for (const Collection& collection : options.collections) {
+    CollectionLayout layout{collection.name, tables.size(), {}};
+    tables.push_back("records/" + collection.name);
+    for (const Index& index : collection.indexes) {
+      layout.indexes.push_back({index, tables.size()});
+      tables.push_back("index/" + collection.name + "/" + index.name);
+    }
+    collections.push_back(std::move(layout));
+  }
+}
+
+Result<void> refresh_indexes(const Layout& layout, WritableTables& tables) {
+  std::set<std::string> forgotten;
+  TRY(tables.scan(Layout::kState, kMarkerPrefix,
+                  [&](std::string_view key, std::string_view) -> Result<bool> {
+                    if (!key.starts_with(kMarkerPrefix)) return false;
+                    forgotten.emplace(key);
+                    return true;
+                  }));
+  for (const CollectionLayout& collection : layout.collections) {
+    for (const IndexLayout& index : collection.indexes) {
+      const std::string marker = marker_of(collection, index);
+      if (forgotten.erase(marker) > 0) continue;
+      TRY(fill(collection, index, tables));
+      TRY(tables.put(Layout::kState, marker, ""));
+    }
+  }
+  // Without its marker an index is filled anew when a later version declares it again.
+  for (const std::string& marker : forgotten) TRY(tables.erase(Layout::kState, marker));
+  return {};
+}
+
+}  // namespace store
