@@ -3,14 +3,14 @@
 // clean end.
 //
 //   int main(int argc, char** argv) {
-//     return rest::run_daemon(argc, argv, {.name = "agentd", .parse = parse_config, .start =
+//     return rest::run_daemon(argc, argv, {.name = "agentd", .check = check_config, .start =
 //     start});
 //   }
 //
 // --config FILE (default /etc/gestalt/NAME.json), --check-config, --print-openapi, --dump-routes,
-// --version, --help. SIGTERM and SIGINT end it cleanly, SIGHUP reloads. READY=1 is sent when
-// start() has succeeded, RELOADING=1 around a reload, STOPPING=1 at the end; the watchdog is fed by
-// the loop.
+// --debug, --version, --help. SIGTERM and SIGINT end it cleanly, SIGHUP reloads. READY=1 is sent
+// when start() has succeeded, RELOADING=1 around a reload, STOPPING=1 at the end; the watchdog is
+// fed by the loop. The umask is 007. The clean end takes at most 5 s, then the daemon ends at once.
 #pragma once
 
 #include <functional>
@@ -50,7 +50,8 @@ struct DaemonSpec {
   // Checks the whole configuration. Errors carry a JSON pointer; also used by --check-config.
   std::function<base::Result<void>(const base::Json&)> check;
   std::function<base::Result<std::unique_ptr<DaemonBody>>(DaemonContext)> start;
-  // The table without a service behind it, for --print-openapi and --dump-routes.
+  // The table without a service behind it, for --print-openapi and --dump-routes:
+  // `table.describe(kRoutes)`. The standard routes are added when they are missing.
   std::function<void(RouteTable&)> describe_routes;
   std::size_t worker_threads = 4;
 };

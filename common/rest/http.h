@@ -75,6 +75,7 @@ class ByteStream {
   // For the HTTP frame only. `wake` must not run the producer's callbacks.
   void attach(std::function<void()> wake) { wake_ = std::move(wake); }
   std::size_t take(char* out, std::size_t most);
+  bool is_finished() const { return finished_; }
   bool at_end() const { return finished_ && pending_.empty(); }
   void close();
 

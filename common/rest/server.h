@@ -2,17 +2,18 @@
 // The HTTP listener (libmicrohttpd) behind route tables. No other file calls libmicrohttpd.
 //
 // It closes the library's known hazards, each with its test
-// (tests/unit/common/rest/server_test.cc):
-// 1. Absolute deadlines for headers, body and the whole request, since the library's timeout only
-// counts silence.
+// (tests/unit/common/rest/server_hazards_test.cc):
+// 1. Absolute deadlines for headers, body, handler and reply, since the library's timeout only
+// counts silence. Expiry closes the connection; that of a handler replies 504.
 // 2. The path is decoded once, per segment, by RouteTable::match; raw bytes arrive there untouched.
-// 3. Content-Length together with Transfer-Encoding, or two Content-Lengths, are refused with 400
-// and close.
+// 3. Content-Length together with Transfer-Encoding, two Content-Lengths, or a Transfer-Encoding
+// other than chunked are refused with 400 and close.
 // 4. Bodies are counted against the route's limit while they arrive: 413.
 // 5. Connection memory, connections in all and per address are bounded.
 // Order for each request: limits, route, credentials, scope, body, handler. A caller without
-// credentials learns nothing: unknown routes answer 401 to it as known ones do. Threads: make,
-// routes and shutdown on the loop thread. Source: libmicrohttpd 0.9.72 or later.
+// credentials learns nothing: unknown routes answer 401 to it as known ones do. HEAD runs the GET
+// handler and sends no body. Threads: make, routes and shutdown on the loop thread.
+// Source: libmicrohttpd 0.9.72 or later.
 #pragma once
 
 #include <chrono>
@@ -41,12 +42,15 @@ struct ListenerOptions {
 };
 
 struct ServerLimits {
+  // From the connection (or the request line of a later request) to the last header.
   std::chrono::milliseconds header_deadline = std::chrono::seconds(5);
-  std::chrono::milliseconds body_deadline = std::chrono::seconds(30);
+  std::chrono::milliseconds body_deadline = std::chrono::seconds(30);  // whole body
+  // From the reply's start until the client has taken all of it. Streams have none while they are
+  // open. The handler in between has its route's `handler_max`.
   std::chrono::milliseconds request_deadline = std::chrono::seconds(60);
   std::chrono::milliseconds idle_deadline =
-      std::chrono::seconds(120);  // keep-alive connections without a request
-  std::size_t connections_max = 512;
+      std::chrono::seconds(120);      // keep-alive connections without a request
+  std::size_t connections_max = 512;  // of each listener
   std::size_t connections_per_address_max = 128;
   std::size_t connection_memory_bytes = 16 << 10;
   std::size_t streams_max = 64;
@@ -61,14 +65,17 @@ class Server {
     Metrics& metrics;
   };
   // Requires: table and parts outlive the server. Errors: os errors (address in use, …),
-  // invalid_argument.
+  // invalid_argument listener_invalid, tls_invalid.
   static base::Result<std::unique_ptr<Server>> make(Parts parts, const RouteTable& table,
                                                     std::vector<ListenerOptions> listeners,
                                                     ServerLimits limits = {});
   virtual ~Server() = default;  // resumes suspended connections first, as the library demands
   virtual std::uint16_t port(std::size_t listener = 0) const = 0;
+  // New connections get the certificates that the files hold now; those that are open keep theirs.
+  // Errors: those of reading; invalid_argument tls_invalid. The old ones stay in force then.
   virtual base::Result<void> reload_certificates() = 0;
-  // Stops accepting, ends streams, waits for handlers under way at most `grace`, then `done`.
+  // Stops accepting, ends streams, waits for handlers under way at most `grace`, then `done`. The
+  // server may be destroyed in `done`.
   virtual void shutdown(std::chrono::milliseconds grace, std::function<void()> done) = 0;
 };
 
