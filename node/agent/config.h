@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's configuration: /etc/gestalt/agentd.json. Every field is optional.
+// Threads: a plain value, read once; a change needs a restart, which no instance notices.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/base/json.h"
+#include "common/base/result.h"
+#include "node/api/node.h"
+
+namespace node::agent {
+
+enum class UserNamespaces { automatic, on, off };
+
+struct ImageLimits {
+  std::chrono::seconds unused_min{24 * 3600};  // an image without instances is kept this long
+  std::int64_t disk_used_percent_max = 80;     // above it unused images go, oldest first
+  std::chrono::seconds pull_deadline{1800};
+};
+
+struct Config {
+  std::string name;     // default: the host name
+  std::string address;  // default: the first address that is not loopback, else 127.0.0.1
+  api::Zone zone = api::Zone::core;
+  std::map<std::string, std::string> attributes;
+  api::NodeResources resources;  // 0: what the machine has
+  std::int64_t port_first = 3000;
+  std::int64_t port_last = 4000;
+  std::filesystem::path state_folder = "/var/lib/gestalt/agent";
+  std::filesystem::path run_folder = "/run/gestalt";
+  std::filesystem::path volumes_folder = "/var/lib/gestalt/volumes";
+  std::filesystem::path coordination_folder = "/var/lib/gestalt/coordination";
+  std::filesystem::path tokens_file = "/var/lib/gestalt/credentials/tokens.json";
+  std::string master_socket = "/run/gestalt/masterd.sock";
+  std::string netfw_socket = "/run/gestalt/netfwd.sock";
+  std::map<std::string, std::vector<std::string>> peer_scopes{{"gestalt-master", {"node:read"}}};
+  ImageLimits images;
+  std::int64_t starts_max = 0;  // at the same time; 0: twice the number of processors
+  std::int64_t pids_default = 4096;
+  UserNamespaces user_namespaces = UserNamespaces::automatic;
+  std::string oci_start = "/usr/libexec/gestalt/gestalt-oci-start";
+  std::string crun = "/usr/bin/crun";
+  std::string skopeo = "/usr/bin/skopeo";
+  std::string umoci = "/usr/bin/umoci";
+};
+
+// Errors: invalid_argument with the pointer of the field.
+base::Result<Config> read_config(const base::Json& json);
+
+// Fills in what depends on the machine: name, address, resources, starts_max.
+base::Result<void> complete_from_machine(Config& config);
+
+}  // namespace node::agent

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// gestalt-oci-start: makes the place in which crun starts a container, then becomes crun.
+//
+//   gestalt-oci-start run  [--lower TREE --layer DIR [--uid-first N]] -- PROGRAM ARGUMENT…
+//   gestalt-oci-start exec --pid PID -- PROGRAM ARGUMENT…
+//
+// `run` is the ExecStart of a container's unit. All mounts are made in a mount namespace of its
+// own, so they vanish with the container's last process and nobody has to undo them.
+// 1. A hybrid cgroup hierarchy loses /sys/fs/cgroup/unified in the new namespace, because crun 1.8
+//    refuses it otherwise.
+// 2. With --lower, TREE (read-only image) and DIR/upper (this instance's changes) become one
+//    overlay at kRoot. With --uid-first the tree is mapped, so that its owner 0 is the user
+//    namespace's owner 0; DIR/upper must belong to N already. (Overlayfs writes to the upper layer
+//    as the mounting user, whom a mapped layer would not know.)
+// `exec` joins the control groups of process PID first, so that a health check's command counts
+// against the limits of its instance.
+// Exit status when crun was not reached: 120, with one line on stderr.
+// Static and without the C++ library: it is started once per container.
+// Source: mount_setattr(2), open_tree(2), Documentation/filesystems/overlayfs.rst.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr int kNotReached = 120;
+constexpr unsigned kUidCount = 65536;
+constexpr const char* kFolder = "/run/gestalt/oci";
+constexpr const char* kLower = "/run/gestalt/oci/lower";
+constexpr const char* kRoot = "/run/gestalt/oci/root";
+constexpr const char* kUnified = "/sys/fs/cgroup/unified";
+
+struct Options {
+  bool exec = false;
+  const char* lower = nullptr;
+  const char* layer = nullptr;
+  const char* pid = nullptr;
+  unsigned uid_first = 0;
+  char** program = nullptr;
+};
+
+[[noreturn]] void fail(const char* what, const char* detail = "") {
+  dprintf(STDERR_FILENO, "gestalt-oci-start: %s %s: %s\n", what, detail, strerror(errno));
+  _exit(kNotReached);
+}
+
+Options parse(int argc, char** argv) {
+  Options out;
+  if (argc < 2) _exit(2);
+  out.exec = strcmp(argv[1], "exec") == 0;
+  for (int i = 2; i < argc; ++i) {
+    if (strcmp(argv[i], "--") == 0) {
+      out.program = argv + i + 1;
+      break;
+    }
+    if (i + 1 == argc) break;
+    const char* value = argv[i + 1];
+    if (strcmp(argv[i], "--lower") == 0) out.lower = value;
+    if (strcmp(argv[i], "--layer") == 0) out.layer = value;
+    if (strcmp(argv[i], "--pid") == 0) out.pid = value;
+    if (strcmp(argv[i], "--uid-first") == 0) {
+      out.uid_first = static_cast<unsigned>(strtoul(value, nullptr, 10));
+    }
+    ++i;
+  }
+  const bool complete = out.program != nullptr && out.program[0] != nullptr &&
+                        (out.lower == nullptr) == (out.layer == nullptr) &&
+                        out.exec == (out.pid != nullptr);
+  if (!complete) {
+    dprintf(STDERR_FILENO, "gestalt-oci-start: wrong arguments\n");
+    _exit(2);
+  }
+  return out;
+}
+
+void leave_hybrid_cgroups() {
+  struct statfs info = {};
+  if (statfs("/sys/fs/cgroup", &info) != 0 || info.f_type != TMPFS_MAGIC) return;
+  if (statfs(kUnified, &info) != 0 || info.f_type != CGROUP2_SUPER_MAGIC) return;
+  if (umount2(kUnified, MNT_DETACH) != 0) fail("umount", kUnified);
+}
+
+void write_text(const char* path, const char* text) {
+  const int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) fail("open", path);
+  const auto length = static_cast<ssize_t>(strlen(text));
+  if (write(fd, text, static_cast<size_t>(length)) != length) fail("write", path);
+  close(fd);
+}
+
+// A user namespace that maps 0…65535 to uid_first…; it lives as long as the descriptor.
+int open_user_namespace(unsigned uid_first) {
+  const long child =
+      syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+  if (child < 0) fail("clone", "user namespace");
+  if (child == 0) {
+    for (;;) pause();
+  }
+  char path[64];
+  char map[64];
+  snprintf(map, sizeof map, "0 %u %u\n", uid_first, kUidCount);
+  snprintf(path, sizeof path, "/proc/%ld/uid_map", child);
+  write_text(path, map);
+  snprintf(path, sizeof path, "/proc/%ld/gid_map", child);
+  write_text(path, map);
+  snprintf(path, sizeof path, "/proc/%ld/ns/user", child);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail("open", path);
+  kill(static_cast<pid_t>(child), SIGKILL);
+  waitpid(static_cast<pid_t>(child), nullptr, 0);
+  return fd;
+}
+
+void mount_mapped(const char* source, const char* target, int user_namespace) {
+  const int tree = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  if (tree < 0) fail("open_tree", source);
+  mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_IDMAP;
+  attributes.userns_fd = static_cast<__u64>(user_namespace);
+  if (mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) {
+    fail("mount_setattr", source);
+  }
+  if (move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+    fail("move_mount", target);
+  }
+  close(tree);
+}
+
+void make_folder(const char* path) {
+  if (mkdir(path, 0755) != 0 && errno != EEXIST) fail("mkdir", path);
+}
+
+void mount_overlay(const Options& options) {
+  make_folder(kFolder);
+  make_folder(kLower);
+  make_folder(kRoot);
+  const char* lower = options.lower;
+  if (options.uid_first != 0) {
+    const int user_namespace = open_user_namespace(options.uid_first);
+    mount_mapped(lower, kLower, user_namespace);
+    close(user_namespace);
+    lower = kLower;
+  }
+  char data[8192];
+  const int length = snprintf(data, sizeof data, "lowerdir=%s,upperdir=%s/upper,workdir=%s/work",
+                              lower, options.layer, options.layer);
+  if (length < 0 || static_cast<size_t>(length) >= sizeof data) {
+    errno = ENAMETOOLONG;
+    fail("overlay", lower);
+  }
+  if (mount("overlay", kRoot, "overlay", MS_NODEV, data) != 0) fail("mount overlay", data);
+}
+
+// /proc/PID/cgroup has lines "number:controllers:path"; an empty controller list is version 2.
+void join_cgroup(char* line) {
+  char* controllers = strchr(line, ':');
+  if (controllers == nullptr) return;
+  char* path = strchr(++controllers, ':');
+  if (path == nullptr) return;
+  *path++ = '\0';
+  const char* name = controllers;
+  if (strncmp(name, "name=", 5) == 0) name += 5;
+  char file[4608];
+  struct statfs info = {};
+  const bool unified = statfs("/sys/fs/cgroup", &info) == 0 && info.f_type == CGROUP2_SUPER_MAGIC;
+  if (*name == '\0' && !unified) name = "unified";
+  snprintf(file, sizeof file, "/sys/fs/cgroup/%s%s/cgroup.procs", unified ? "" : name, path);
+  const int fd = open(file, O_WRONLY | O_CLOEXEC);
+  // A hierarchy that is not mounted under this name sets no limits of ours.
+  if (fd < 0) return;
+  if (write(fd, "0", 1) != 1) fail("join", file);
+  close(fd);
+}
+
+void join_cgroups_of(const char* pid) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%s/cgroup", pid);
+  FILE* file = fopen(path, "re");
+  if (file == nullptr) fail("open", path);
+  char line[4096];
+  while (fgets(line, sizeof line, file) != nullptr) {
+    line[strcspn(line, "\n")] = '\0';
+    join_cgroup(line);
+  }
+  fclose(file);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse(argc, argv);
+  if (options.exec) join_cgroups_of(options.pid);
+  if (unshare(CLONE_NEWNS) != 0) fail("unshare");
+  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) fail("mount", "private /");
+  leave_hybrid_cgroups();
+  if (options.lower != nullptr) mount_overlay(options);
+  execv(options.program[0], options.program);
+  fail("exec", options.program[0]);
+}
