@@ -1,0 +1,712 @@
+// SPDX-License-Identifier: Apache-2.0
+// make_app(): Marathon's application JSON, checked section by section and completed with defaults.
+#include <regex.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "node/master/app.h"
+
+namespace node::master {
+namespace {
+
+using base::Fields;
+using base::Json;
+
+constexpr std::int64_t kInstancesMax = 100'000;
+constexpr double kCpusMax = 10'000;
+constexpr double kMemoryMibMax = 64.0 * 1024 * 1024;
+constexpr std::size_t kCmdMax = 64 << 10;
+constexpr std::size_t kEnvMax = 1000;
+constexpr std::size_t kLabelsMax = 1000;
+constexpr std::size_t kValueMax = 32 << 10;
+constexpr std::size_t kPortsMax = 100;
+constexpr std::size_t kChecksMax = 20;
+constexpr std::size_t kConstraintsMax = 50;
+constexpr std::size_t kPatternMax = 256;
+constexpr std::size_t kDependenciesMax = 200;
+constexpr std::size_t kVolumesMax = 50;
+constexpr double kMib = 1024.0 * 1024.0;
+
+// Fields that only the master sets. Clients send back what they were shown, so they are left out.
+constexpr std::string_view kReadOnly[] = {
+    "version",       "versionInfo",           "deployments",    "tasks",     "tasksStaged",
+    "tasksRunning",  "tasksHealthy",          "tasksUnhealthy", "taskStats", "lastTaskFailure",
+    "taskRateLimit", "readinessCheckResults", "uris",           "ports"};
+// Fields of Marathon that are kept and shown, and change nothing here.
+constexpr std::string_view kKept[] = {"executor",       "storeUrls",
+                                      "ipAddress",      "secrets",
+                                      "residency",      "tty",
+                                      "role",           "acceptedResourceRoles",
+                                      "resourceLimits", "executorResources",
+                                      "check"};
+
+class Reader {
+ public:
+  Reader(const Json& wanted, std::string_view base, std::string pointer, Problems& problems)
+      : wanted_(wanted), base_(base), pointer_(std::move(pointer)), problems_(problems) {}
+
+  std::optional<App> read() {
+    if (!wanted_.is_object()) {
+      problems_.add(pointer_, "must be an object");
+      return std::nullopt;
+    }
+    Fields fields(wanted_, pointer_);
+    const std::size_t before = problems_.list().size();
+    read_identity(fields);
+    read_resources(fields);
+    read_launch(fields);
+    read_networks(fields);
+    read_container(fields);
+    check_network();
+    read_ports(fields);
+    read_constraints(fields);
+    read_dependencies(fields);
+    read_upgrade(fields);
+    read_unreachable(fields);
+    read_checks(fields, "healthChecks");
+    read_checks(fields, "readinessChecks");
+    read_rollout(fields);
+    for (const std::string_view name : kReadOnly) fields.find(name);
+    for (const std::string_view name : kKept) keep(fields, name);
+    close(fields);
+    check_runnable();
+    if (problems_.list().size() != before) return std::nullopt;
+    app_.document = std::make_shared<const Json>(std::move(document_));
+    return std::move(app_);
+  }
+
+ private:
+  void close(Fields& fields) {
+    if (auto done = fields.finish(base::UnknownFields::refuse); !done) problems_.add(done.error());
+  }
+  void complain(std::string_view field, std::string text) {
+    problems_.add(base::child_pointer(pointer_, field), std::move(text));
+  }
+
+  void keep(Fields& fields, std::string_view name) {
+    const Json* value = fields.find(name);
+    if (value != nullptr) document_[name] = *value;
+  }
+
+  void read_identity(Fields& fields) {
+    std::string id;
+    fields.required("id", id, {.length_min = 1, .length_max = 255});
+    if (fields.failed()) return;
+    const auto absolute = resolve_id(id, base_);
+    if (!absolute || *absolute == "/") {
+      complain("id",
+               "must be path segments of lower case letters, digits, '-' and '.', at most 140 "
+               "characters in all");
+      return;
+    }
+    app_.id = *absolute;
+    document_["id"] = app_.id;
+  }
+
+  void read_resources(Fields& fields) {
+    double mem = 128;
+    double disk = 0;
+    double gpus = 0;
+    std::int64_t instances = 1;
+    fields.optional("instances", instances, {0, kInstancesMax});
+    fields.optional("cpus", app_.cpus, {0, kCpusMax});
+    fields.optional("mem", mem, {0, kMemoryMibMax});
+    fields.optional("disk", disk, {0, kMemoryMibMax});
+    fields.optional("gpus", gpus, {0, 0});
+    app_.instances = instances;
+    app_.memory_bytes = static_cast<std::int64_t>(mem * kMib);
+    app_.disk_bytes = static_cast<std::int64_t>(disk * kMib);
+    document_["instances"] = instances;
+    document_["cpus"] = app_.cpus;
+    document_["mem"] = mem;
+    document_["disk"] = disk;
+    document_["gpus"] = 0;
+  }
+
+  void read_launch(Fields& fields) {
+    std::string text;
+    for (const char* name : {"cmd", "user"}) {
+      text.clear();
+      fields.optional(name, text, {.length_max = kCmdMax});
+      if (!text.empty()) document_[name] = text;
+    }
+    std::vector<std::string> args;
+    fields.optional("args", args, 1000, {.length_max = kCmdMax});
+    if (!args.empty()) document_["args"] = args;
+    read_map(fields, "env", kEnvMax);
+    read_map(fields, "labels", kLabelsMax);
+    read_fetch(fields);
+    double backoff = 1;
+    double delay_max = 300;
+    fields.optional("backoffSeconds", backoff, {0, 86'400});
+    fields.optional("backoffFactor", app_.backoff_factor, {1, 1000});
+    fields.optional("maxLaunchDelaySeconds", delay_max, {0, 86'400});
+    app_.backoff = seconds(backoff);
+    app_.launch_delay_max = seconds(delay_max);
+    document_["backoffSeconds"] = backoff;
+    document_["backoffFactor"] = app_.backoff_factor;
+    document_["maxLaunchDelaySeconds"] = delay_max;
+    if (!document_.contains("executor")) document_["executor"] = "";
+    std::int64_t grace = -1;
+    fields.optional("taskKillGracePeriodSeconds", grace, {0, 86'400});
+    if (grace >= 0) document_["taskKillGracePeriodSeconds"] = grace;
+    std::string selection = "YOUNGEST_FIRST";
+    fields.optional("killSelection", selection);
+    if (selection != "YOUNGEST_FIRST" && selection != "OLDEST_FIRST")
+      complain("killSelection", "must be YOUNGEST_FIRST or OLDEST_FIRST");
+    app_.kill_selection =
+        selection == "OLDEST_FIRST" ? KillSelection::oldest_first : KillSelection::youngest_first;
+    document_["killSelection"] = selection;
+  }
+
+  static base::Duration seconds(double value) {
+    return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(value));
+  }
+
+  void read_map(Fields& fields, std::string_view name, std::size_t count_max) {
+    document_[name] = Json::object();
+    const Json* map = fields.find_object(name);
+    if (map == nullptr) return;
+    if (map->size() > count_max) complain(name, "has too many entries");
+    for (const auto& [key, value] : map->items()) {
+      const std::string at = base::child_pointer(base::child_pointer(pointer_, name), key);
+      if (key.empty() || key.size() > 1024) problems_.add(at, "name must have 1 to 1024 bytes");
+      if (name == "env" && (key.find('=') != std::string::npos))
+        problems_.add(at, "name must not contain '='");
+      if (value.is_string() && value.get_ref<const std::string&>().size() > kValueMax) {
+        problems_.add(at, "value is too long");
+      } else if (value.is_string() &&
+                 value.get_ref<const std::string&>().find('\0') == std::string::npos) {
+        document_[name][key] = value;
+      } else if (name == "env" && value.is_object() && value.contains("secret")) {
+        problems_.add(at, "references to secrets are not available, give the value itself");
+      } else {
+        problems_.add(at, "value must be a string without NUL bytes");
+      }
+    }
+  }
+
+  void read_fetch(Fields& fields) {
+    const Json* fetch = fields.find_array("fetch", 100);
+    if (fetch == nullptr || fetch->empty()) return;
+    document_["fetch"] = *fetch;
+  }
+
+  void read_networks(Fields& fields) {
+    const Json* networks = fields.find_array("networks", 8);
+    if (networks == nullptr) return;
+    if (networks->size() > 1) {
+      complain("networks", "more than one network is not available");
+      return;
+    }
+    if (networks->empty()) return;
+    const std::string pointer = base::child_pointer(fields.pointer_of("networks"), "0");
+    Fields network((*networks)[0], pointer);
+    std::string mode = "container";
+    network.optional("mode", mode);
+    network.find("name");
+    network.find("labels");
+    close(network);
+    if (mode == "host" || mode == "container/bridge") {
+      mode_ = mode;
+    } else {
+      problems_.add(pointer + "/mode", "must be host or container/bridge");
+    }
+  }
+
+  // Agents run instances in the node's own network namespace; an app takes its ports from PORT0, ….
+  void check_network() {
+    if (mode_ != "host")
+      complain("networks", "nodes offer host networking only; listen on the port in PORT0");
+  }
+
+  void read_container(Fields& fields) {
+    const Json* container = fields.find_object("container");
+    if (container == nullptr) return;
+    const std::string pointer = fields.pointer_of("container");
+    Fields in(*container, pointer);
+    Json out = Json::object();
+    std::string type = container->contains("docker") ? "DOCKER" : "MESOS";
+    in.optional("type", type);
+    if (type != "DOCKER" && type != "MESOS") in.reject("type", "must be DOCKER or MESOS");
+    out["type"] = type;
+    if (const Json* docker = in.find_object("docker")) {
+      out["docker"] = read_docker(*docker, pointer + "/docker");
+    } else if (type == "DOCKER") {
+      in.reject("docker", "is needed for a DOCKER container", "field_missing");
+    }
+    out["volumes"] = read_volumes(in);
+    if (const Json* mappings = in.find_array("portMappings", kPortsMax)) {
+      mappings_ = *mappings;
+      mappings_pointer_ = in.pointer_of("portMappings");
+    }
+    in.find("linuxInfo");
+    close(in);
+    document_["container"] = std::move(out);
+  }
+
+  Json read_docker(const Json& docker, const std::string& pointer) {
+    Fields in(docker, pointer);
+    std::string image;
+    std::string network;
+    bool force_pull = false;
+    bool privileged = false;
+    in.required("image", image, {.length_min = 1, .length_max = 1024});
+    in.optional("network", network);
+    in.optional("forcePullImage", force_pull);
+    in.optional("privileged", privileged);
+    const Json* parameters = in.find_array("parameters", 100);
+    in.find("credential");
+    in.find("pullConfig");
+    if (network == "BRIDGE") mode_ = "container/bridge";
+    if (network == "USER") in.reject("network", "USER networks are not available");
+    if (privileged) in.reject("privileged", "privileged containers are not available");
+    for (const char c : image) {
+      if (static_cast<unsigned char>(c) <= ' ') in.reject("image", "must not contain blanks");
+    }
+    if (const Json* mappings = in.find_array("portMappings", kPortsMax)) {
+      mappings_ = *mappings;
+      mappings_pointer_ = in.pointer_of("portMappings");
+    }
+    close(in);
+    return {{"image", image},
+            {"forcePullImage", force_pull},
+            {"privileged", false},
+            {"parameters", parameters == nullptr ? Json::array() : *parameters}};
+  }
+
+  Json read_volumes(Fields& container) {
+    Json out = Json::array();
+    const Json* volumes = container.find_array("volumes", kVolumesMax);
+    if (volumes == nullptr) return out;
+    for (std::size_t i = 0; i < volumes->size(); ++i)
+      out.push_back(read_volume(
+          (*volumes)[i], base::child_pointer(container.pointer_of("volumes"), std::to_string(i))));
+    return out;
+  }
+
+  Json read_volume(const Json& volume, const std::string& pointer) {
+    Fields in(volume, pointer);
+    std::string container_path;
+    std::string host_path;
+    std::string mode = "RW";
+    in.required("containerPath", container_path, {.length_min = 1, .length_max = 1024});
+    in.optional("hostPath", host_path, {.length_max = 1024});
+    in.optional("mode", mode);
+    if (mode != "RW" && mode != "RO") in.reject("mode", "must be RW or RO");
+    const Json* persistent = in.find_object("persistent");
+    if (in.find("external") != nullptr) in.reject("external", "external volumes are not available");
+    if (in.find("secret") != nullptr) in.reject("secret", "secret volumes are not available");
+    for (const std::string& path : {container_path, host_path}) {
+      if (("/" + path + "/").find("/../") != std::string::npos)
+        in.reject(&path == &host_path ? "hostPath" : "containerPath", "must not contain '..'");
+    }
+    Json out = {{"containerPath", container_path}, {"mode", mode}};
+    if (persistent != nullptr) {
+      Fields inner(*persistent, in.pointer_of("persistent"));
+      std::int64_t size = 0;
+      inner.required("size", size, {1, 1 << 30});
+      for (const char* name : {"type", "maxSize", "profileName", "constraints"}) inner.find(name);
+      close(inner);
+      out["persistent"] = {{"type", "root"}, {"size", size}, {"constraints", Json::array()}};
+      app_.has_persistent_volumes = true;
+    } else if (host_path.empty() || host_path[0] != '/') {
+      in.reject("hostPath", "must be an absolute path, or the volume must be persistent");
+    } else {
+      out["hostPath"] = host_path;
+    }
+    close(in);
+    return out;
+  }
+
+  void read_ports(Fields& fields) {
+    fields.optional("requirePorts", app_.require_ports);
+    document_["requirePorts"] = app_.require_ports;
+    document_["networks"] = Json::array({{{"mode", mode_}}});
+    const Json* definitions = fields.find_array("portDefinitions", kPortsMax);
+    if (mode_ == "host") {
+      Json wanted = definitions != nullptr ? *definitions : old_ports(fields);
+      read_port_list(wanted, fields.pointer_of("portDefinitions"), "port");
+    } else {
+      if (definitions != nullptr && !definitions->empty())
+        complain("portDefinitions", "belong to host networking; use container.portMappings");
+      if (!document_.contains("container")) {
+        complain("container", "is needed for container/bridge networking");
+        return;
+      }
+      Json wanted = mappings_ ? *mappings_ : Json::array({{{"containerPort", 0}}});
+      read_port_list(wanted, mappings_pointer_, "containerPort");
+    }
+  }
+
+  // `ports` of older clients: a list of service ports. Without any list there is one port.
+  Json old_ports(Fields& fields) {
+    const Json* ports = fields.find_array("ports", kPortsMax);
+    if (ports == nullptr) return Json::array({{{"port", 0}, {"name", "default"}}});
+    Json out = Json::array();
+    for (const Json& port : *ports) out.push_back({{"port", port}});
+    return out;
+  }
+
+  void read_port_list(const Json& list, const std::string& pointer, const char* port_field) {
+    const bool bridge = mode_ != "host";
+    Json out = Json::array();
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      Fields in(list[i], base::child_pointer(pointer, std::to_string(i)));
+      PortSlot slot;
+      std::int64_t port = 0;
+      std::int64_t host_port = 0;
+      std::int64_t service_port = 0;
+      Json labels = Json::object();
+      in.optional(port_field, port, {0, 65'535});
+      if (bridge) {
+        in.optional("hostPort", host_port, {0, 65'535});
+        in.optional("servicePort", service_port, {0, 65'535});
+        in.find("networkNames");
+      } else {
+        service_port = port;
+        if (app_.require_ports) host_port = port;
+      }
+      in.optional("protocol", slot.protocol);
+      in.optional("name", slot.name, {.length_max = 63});
+      if (const Json* given = in.find_object("labels")) labels = *given;
+      if (slot.protocol == "tcp,udp") slot.protocol = "udp,tcp";
+      if (slot.protocol != "tcp" && slot.protocol != "udp" && slot.protocol != "udp,tcp")
+        in.reject("protocol", "must be tcp, udp or udp,tcp");
+      if (!slot.name.empty() && !names.insert(slot.name).second)
+        in.reject("name", "is used by another port of the app");
+      close(in);
+      slot.container_port = bridge ? static_cast<int>(port) : 0;
+      slot.host_port = static_cast<int>(host_port);
+      slot.service_port = static_cast<int>(service_port);
+      Json shown = {{"protocol", slot.protocol}, {"labels", labels}};
+      if (!slot.name.empty()) shown["name"] = slot.name;
+      if (bridge) {
+        shown["containerPort"] = port;
+        shown["hostPort"] = host_port;
+        shown["servicePort"] = service_port;
+      } else {
+        shown["port"] = port;
+      }
+      out.push_back(std::move(shown));
+      app_.ports.push_back(std::move(slot));
+    }
+    if (bridge) {
+      document_["container"]["portMappings"] = std::move(out);
+    } else {
+      document_["portDefinitions"] = std::move(out);
+    }
+  }
+
+  void read_constraints(Fields& fields) {
+    document_["constraints"] = Json::array();
+    const Json* list = fields.find_array("constraints", kConstraintsMax);
+    if (list == nullptr) return;
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      const std::string pointer =
+          base::child_pointer(fields.pointer_of("constraints"), std::to_string(i));
+      read_constraint((*list)[i], pointer);
+    }
+  }
+
+  void read_constraint(const Json& entry, const std::string& pointer) {
+    bool texts = entry.is_array() && entry.size() >= 2 && entry.size() <= 3;
+    if (texts) {
+      for (const Json& piece : entry) texts = texts && piece.is_string() && piece.size() <= 1;
+    }
+    if (!texts) {
+      problems_.add(pointer, "must be [field, operator] or [field, operator, value], all strings");
+      return;
+    }
+    static const std::map<std::string, Operator, std::less<>> kOperators = {
+        {"UNIQUE", Operator::unique},
+        {"CLUSTER", Operator::cluster},
+        {"GROUP_BY", Operator::group_by},
+        {"LIKE", Operator::like},
+        {"UNLIKE", Operator::unlike},
+        {"MAX_PER", Operator::max_per},
+        {"IS", Operator::is}};
+    Constraint constraint;
+    constraint.field = entry[0].get<std::string>();
+    if (constraint.field == "@hostname") constraint.field = "hostname";
+    if (entry.size() == 3) constraint.value = entry[2].get<std::string>();
+    const auto op = kOperators.find(entry[1].get_ref<const std::string&>());
+    if (op == kOperators.end()) {
+      problems_.add(pointer,
+                    "operator must be UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER or IS");
+      return;
+    }
+    constraint.op = op->second;
+    if (const std::string wrong = wrong_value(constraint); !wrong.empty()) {
+      problems_.add(pointer, wrong);
+      return;
+    }
+    document_["constraints"].push_back(entry);
+    app_.constraints.push_back(std::move(constraint));
+  }
+
+  static std::string wrong_value(const Constraint& constraint) {
+    if (constraint.field.empty() || constraint.field.size() > 255)
+      return "field must have 1 to 255 bytes";
+    switch (constraint.op) {
+      case Operator::unique: return constraint.value.empty() ? "" : "UNIQUE takes no value";
+      case Operator::cluster: return "";
+      case Operator::group_by:
+        if (constraint.value.empty()) return "";
+        return base::parse_int(constraint.value, 1, 10'000) ? "" : "GROUP_BY wants a number from 1";
+      case Operator::max_per:
+        return base::parse_int(constraint.value, 1, 100'000) ? "" : "MAX_PER wants a number from 1";
+      case Operator::is: return constraint.value.empty() ? "IS wants a value" : "";
+      case Operator::like:
+      case Operator::unlike: return wrong_pattern(constraint.value);
+    }
+    return "";
+  }
+
+  // Back references and large repetitions make matching slow or big, so they are refused.
+  static std::string wrong_pattern(const std::string& pattern) {
+    if (pattern.empty() || pattern.size() > kPatternMax) return "pattern must have 1 to 256 bytes";
+    for (std::size_t i = 0; i + 1 < pattern.size(); ++i) {
+      if (pattern[i] == '\\' && pattern[i + 1] >= '1' && pattern[i + 1] <= '9')
+        return "pattern must not refer back";
+    }
+    if (pattern.find('{') != std::string::npos) return "pattern must not count repetitions with {}";
+    regex_t compiled;
+    const std::string whole = "^(" + pattern + ")$";
+    if (regcomp(&compiled, whole.c_str(), REG_EXTENDED | REG_NOSUB) != 0)
+      return "pattern is not a regular expression";
+    regfree(&compiled);
+    return "";
+  }
+
+  void read_dependencies(Fields& fields) {
+    std::vector<std::string> names;
+    fields.optional("dependencies", names, kDependenciesMax, {.length_min = 1, .length_max = 255});
+    document_["dependencies"] = Json::array();
+    for (const std::string& name : names) {
+      const auto id = resolve_id(name, parent_of(app_.id));
+      if (!id) {
+        complain("dependencies", "'" + name + "' is not an id");
+        continue;
+      }
+      app_.dependencies.push_back(*id);
+      document_["dependencies"].push_back(*id);
+    }
+  }
+
+  void read_upgrade(Fields& fields) {
+    const bool pinned = app_.has_persistent_volumes;
+    app_.health_capacity_min = pinned ? 0.5 : 1;
+    app_.over_capacity_max = pinned ? 0 : 1;
+    if (const Json* strategy = fields.find_object("upgradeStrategy")) {
+      Fields in(*strategy, fields.pointer_of("upgradeStrategy"));
+      in.optional("minimumHealthCapacity", app_.health_capacity_min, {0, 1});
+      in.optional("maximumOverCapacity", app_.over_capacity_max, {0, 1});
+      close(in);
+    }
+    document_["upgradeStrategy"] = {{"minimumHealthCapacity", app_.health_capacity_min},
+                                    {"maximumOverCapacity", app_.over_capacity_max}};
+  }
+
+  void read_unreachable(Fields& fields) {
+    document_["unreachableStrategy"] = {{"inactiveAfterSeconds", 0}, {"expungeAfterSeconds", 0}};
+    const Json* strategy = fields.find("unreachableStrategy");
+    if (strategy == nullptr) return;
+    if (*strategy == "disabled") {
+      app_.unreachable_disabled = true;
+      document_["unreachableStrategy"] = "disabled";
+      return;
+    }
+    Fields in(*strategy, fields.pointer_of("unreachableStrategy"));
+    std::int64_t inactive = 0;
+    std::int64_t expunge = 0;
+    in.optional("inactiveAfterSeconds", inactive, {0, 86'400 * 365});
+    in.optional("expungeAfterSeconds", expunge, {0, 86'400 * 365});
+    if (expunge < inactive)
+      in.reject("expungeAfterSeconds", "must not be below inactiveAfterSeconds");
+    close(in);
+    app_.inactive_after = std::chrono::seconds(inactive);
+    app_.expunge_after = std::chrono::seconds(expunge);
+    document_["unreachableStrategy"] = {{"inactiveAfterSeconds", inactive},
+                                        {"expungeAfterSeconds", expunge}};
+  }
+
+  void read_checks(Fields& fields, const char* name) {
+    const Json* list = fields.find_array(name, kChecksMax);
+    if (list == nullptr || list->empty()) return;
+    Json out = Json::array();
+    const bool health = std::string_view(name) == "healthChecks";
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      const std::string pointer = base::child_pointer(fields.pointer_of(name), std::to_string(i));
+      out.push_back(health ? read_health_check((*list)[i], pointer)
+                           : read_readiness_check((*list)[i], pointer));
+    }
+    (health ? app_.has_health_checks : app_.has_readiness_checks) = true;
+    document_[name] = std::move(out);
+  }
+
+  Json read_health_check(const Json& check, const std::string& pointer) {
+    Fields in(check, pointer);
+    std::string protocol = "HTTP";
+    in.optional("protocol", protocol);
+    const std::string plain = protocol.starts_with("MESOS_") ? protocol.substr(6) : protocol;
+    if (plain != "HTTP" && plain != "HTTPS" && plain != "TCP" && plain != "COMMAND")
+      in.reject("protocol",
+                "must be HTTP, HTTPS, TCP, COMMAND, MESOS_HTTP, MESOS_HTTPS or MESOS_TCP");
+    Json out = {{"protocol", protocol}};
+    std::int64_t grace = 300, interval = 60, timeout = 20, delay = 15, failures = 3;
+    in.optional("gracePeriodSeconds", grace, {0, 86'400});
+    in.optional("intervalSeconds", interval, {1, 86'400});
+    in.optional("timeoutSeconds", timeout, {1, 86'400});
+    in.optional("delaySeconds", delay, {0, 86'400});
+    in.optional("maxConsecutiveFailures", failures, {0, 100'000});
+    out["gracePeriodSeconds"] = grace;
+    out["intervalSeconds"] = interval;
+    out["timeoutSeconds"] = timeout;
+    out["delaySeconds"] = delay;
+    out["maxConsecutiveFailures"] = failures;
+    app_.health_failures_max.push_back(static_cast<int>(failures));
+    read_check_target(in, plain, out);
+    in.find("ipProtocol");
+    close(in);
+    return out;
+  }
+
+  void read_check_target(Fields& in, const std::string& plain, Json& out) {
+    std::string path = "/";
+    bool ignore = false;
+    std::int64_t index = -1, port = 0;
+    in.optional("path", path, {.length_max = 2048});
+    in.optional("ignoreHttp1xx", ignore);
+    in.optional("portIndex", index, {0, static_cast<std::int64_t>(kPortsMax)});
+    in.optional("port", port, {1, 65'535});
+    const Json* command = in.find_object("command");
+    if (plain == "COMMAND") {
+      const bool given = command != nullptr && command->contains("value") &&
+                         (*command)["value"].is_string() && !(*command)["value"].empty();
+      if (!given) {
+        in.reject("command", "must be {\"value\": \"…\"} for a COMMAND check", "field_missing");
+      } else {
+        out["command"] = {{"value", (*command)["value"]}};
+      }
+      return;
+    }
+    if (plain != "TCP") {
+      if (path.empty() || path[0] != '/') in.reject("path", "must start with '/'");
+      out["path"] = path;
+      out["ignoreHttp1xx"] = ignore;
+    }
+    if (port > 0) {
+      out["port"] = port;
+      return;
+    }
+    if (index < 0) index = 0;
+    if (index >= static_cast<std::int64_t>(app_.ports.size()))
+      in.reject("portIndex", "names a port the app does not have");
+    out["portIndex"] = index;
+  }
+
+  Json read_readiness_check(const Json& check, const std::string& pointer) {
+    Fields in(check, pointer);
+    std::string name = "readinessCheck", protocol = "HTTP", path = "/", port_name = "http-api";
+    std::int64_t interval = 30, timeout = 10;
+    bool preserve = false;
+    in.optional("name", name, {.length_max = 63});
+    in.optional("protocol", protocol);
+    in.optional("path", path, {.length_max = 2048});
+    in.optional("portName", port_name, {.length_max = 63});
+    in.optional("intervalSeconds", interval, {1, 86'400});
+    in.optional("timeoutSeconds", timeout, {1, 86'400});
+    in.optional("preserveLastResponse", preserve);
+    if (protocol != "HTTP" && protocol != "HTTPS") in.reject("protocol", "must be HTTP or HTTPS");
+    if (path.empty() || path[0] != '/') in.reject("path", "must start with '/'");
+    if (std::none_of(app_.ports.begin(), app_.ports.end(),
+                     [&](const PortSlot& slot) { return slot.name == port_name; }))
+      in.reject("portName", "names a port the app does not have");
+    Json codes = Json::array({200});
+    if (const Json* given = in.find_array("httpStatusCodesForReady", 100)) {
+      codes = *given;
+      for (const Json& code : codes) {
+        if (!code.is_number_integer() || code < 100 || code > 599)
+          in.reject("httpStatusCodesForReady", "must be numbers from 100 to 599");
+      }
+    }
+    close(in);
+    return {{"name", name},
+            {"protocol", protocol},
+            {"path", path},
+            {"portName", port_name},
+            {"intervalSeconds", interval},
+            {"timeoutSeconds", timeout},
+            {"httpStatusCodesForReady", codes},
+            {"preserveLastResponse", preserve}};
+  }
+
+  // The object "gestalt", or labels for clients whose schema is fixed. The object wins.
+  void read_rollout(Fields& fields) {
+    std::int64_t deadline = label_number("GESTALT_DEPLOY_DEADLINE", 0);
+    std::int64_t failures = label_number("GESTALT_MAX_FAILURES", 0);
+    std::string action = "rollback";
+    const Json& labels = document_["labels"];
+    if (labels.contains("GESTALT_ON_FAILURE"))
+      action = base::lower(labels["GESTALT_ON_FAILURE"].get<std::string>());
+    if (const Json* given = fields.find_object("gestalt")) {
+      Fields in(*given, fields.pointer_of("gestalt"));
+      in.optional("deployDeadlineSeconds", deadline, {0, 86'400 * 7});
+      in.optional("maxFailures", failures, {0, 1'000'000});
+      in.optional("onFailure", action);
+      close(in);
+      document_["gestalt"] = {
+          {"deployDeadlineSeconds", deadline}, {"maxFailures", failures}, {"onFailure", action}};
+    }
+    if (action != "rollback" && action != "pause" && action != "continue")
+      complain("gestalt", "onFailure must be rollback, pause or continue");
+    app_.rollout.deadline = std::chrono::seconds(deadline);
+    app_.rollout.failures_max = static_cast<int>(failures);
+    app_.rollout.on_failure = action == "pause"      ? OnFailure::pause
+                              : action == "continue" ? OnFailure::go_on
+                                                     : OnFailure::rollback;
+  }
+
+  std::int64_t label_number(const char* name, std::int64_t fallback) {
+    const Json& labels = document_["labels"];
+    const auto found = labels.find(name);
+    if (found == labels.end()) return fallback;
+    auto number = base::parse_int(found->get_ref<const std::string&>(), 0, 1'000'000);
+    if (!number) complain("labels", std::string(name) + " must be a number of 0 to 1000000");
+    return std::move(number).value_or(fallback);
+  }
+
+  void check_runnable() {
+    const bool image = document_.contains("container") && document_["container"].contains("docker");
+    const bool cmd = document_.contains("cmd");
+    const bool args = document_.contains("args");
+    if (cmd && args) problems_.add(pointer_, "must not have both 'cmd' and 'args'");
+    if (!cmd && !args && !image)
+      problems_.add(pointer_,
+                    "AppDefinition must either contain one of 'cmd' or 'args', and/or a "
+                    "'container'.");
+  }
+
+  const Json& wanted_;
+  std::string base_;
+  std::string pointer_;
+  Problems& problems_;
+  App app_;
+  Json document_ = Json::object();
+  std::string mode_ = "host";
+  std::optional<Json> mappings_;
+  std::string mappings_pointer_ = "/container/portMappings";
+};
+
+}  // namespace
+
+std::optional<App> make_app(const base::Json& wanted, std::string_view base,
+                            const std::string& pointer, Problems& problems) {
+  return Reader(wanted, base, pointer, problems).read();
+}
+
+}  // namespace node::master
