@@ -44,15 +44,16 @@ struct HttpReply {
   std::string body;
 };
 
-// Errors: unavailable connect_failed; timed_out http_timed_out; too_large response_too_large. Any
-// status is a reply.
+// Errors: unavailable connect_failed (nothing was sent), connection_lost (it may have been carried
+// out), tls_failed; timed_out http_timed_out; too_large response_too_large; invalid_argument
+// http_call_invalid. Any status is a reply. POST and PATCH are never sent twice.
 class HttpClient {
  public:
   HttpClient();
   ~HttpClient();
   HttpClient(HttpClient&&) noexcept;
   base::Result<HttpReply> send(const HttpCall& call);  // keeps connections alive between calls
-  // As send, but hands the body over piece by piece; `on_data` returns false to end the call (not
+  // As send, but hands a 2xx body over piece by piece; `on_data` returns false to end the call (not
   // an error then).
   base::Result<HttpReply> stream(const HttpCall& call,
                                  const std::function<bool(std::string_view)>& on_data);
@@ -66,7 +67,8 @@ class AsyncHttp {
  public:
   using Done = std::function<void(base::Result<HttpReply>)>;
   static base::Result<std::unique_ptr<AsyncHttp>> make(EventLoop& loop);
-  virtual ~AsyncHttp() = default;  // calls under way end without their Done
+  virtual ~AsyncHttp() = default;  // calls under way end without their Done; at most 1024 at once
+                                   // (throttled http_calls_full)
   // Done runs once, on the loop thread, never inside send(). Dropping the handle cancels the call
   // without Done.
   [[nodiscard]] virtual WatchHandle send(HttpCall call, Done done) = 0;
