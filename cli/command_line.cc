@@ -9,6 +9,8 @@
 #include <functional>
 #include <ostream>
 
+#include "cli/app_commands.h"
+#include "cli/follow_commands.h"
 #include "cli/node_commands.h"
 
 namespace cli {
@@ -26,10 +28,136 @@ struct Choice {
   const Session& session;
   std::function<int()> command;
 
+  // For commands whose exit status is a Status.
   void set(std::function<Status()> chosen) {
     command = [chosen = std::move(chosen)] { return static_cast<int>(chosen()); };
   }
 };
+
+// The options of every command that starts a deployment.
+std::shared_ptr<ChangeOptions> add_change_options(CLI::App* command) {
+  auto change = std::make_shared<ChangeOptions>();
+  command->add_flag("--no-wait", change->no_wait, "Return when the deployment has begun");
+  command->add_flag("--force", change->force, "Override a deployment that holds the application");
+  command->add_option("--timeout", change->timeout_seconds, "Longest wait in seconds")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  return change;
+}
+
+void add_app_run(CLI::App* app, Choice& choice) {
+  CLI::App* run = app->add_subcommand("run", "Start an application, from a file or from options");
+  auto options = std::make_shared<AppOptions>();
+  auto update = std::make_shared<bool>(false);
+  run->add_option("file", options->file, "Application in Marathon's JSON, - for standard input");
+  run->add_option("--id", options->id, "Id, for instance /demo/web");
+  run->add_option("--image", options->image, "docker://…, oci:/path:tag or oci-archive:/path");
+  run->add_option("--cmd", options->command, "Command line, run by the shell of the image or node");
+  run->add_option("--instances", options->instances, "How many instances");
+  run->add_option("--cpus", options->cpus, "Processors for each instance");
+  run->add_option("--mem", options->memory, "Memory for each instance: MiB, or with m or g");
+  run->add_option("--port", options->ports, "[NAME=]SERVICE_PORT, 0 for any; may be repeated")
+      ->take_all();
+  run->add_option("--vhost", options->hosts, "Virtual host that leads to the first port")
+      ->take_all();
+  run->add_option("--env", options->env, "KEY=VALUE; may be repeated")->take_all();
+  run->add_option("--label", options->labels, "KEY=VALUE; may be repeated")->take_all();
+  run->add_option("--volume", options->volumes, "/HOST:/PATH[:ro], or SIZE:/PATH to keep data")
+      ->take_all();
+  run->add_option("--constraint", options->constraints, "FIELD:OPERATOR[:VALUE]")->take_all();
+  run->add_option("--health-path", options->health_path, "Path that answers 2xx when healthy");
+  run->add_flag("--update", *update, "Change the application if it exists");
+  auto change = add_change_options(run);
+  run->callback([&choice, options, update, change] {
+    choice.set([&choice, options, update, change] {
+      return app_run(choice.session, *options, *update, *change);
+    });
+  });
+}
+
+void add_app_changes(CLI::App* app, Choice& choice) {
+  auto id = std::make_shared<std::string>();
+  CLI::App* scale = app->add_subcommand("scale", "Change the number of instances");
+  auto instances = std::make_shared<std::int64_t>(0);
+  scale->add_option("id", *id, "Application")->required();
+  scale->add_option("instances", *instances, "How many")->required()->check(CLI::NonNegativeNumber);
+  auto scaling = add_change_options(scale);
+  scale->callback([&choice, id, instances, scaling] {
+    choice.set([&choice, id, instances, scaling] {
+      return app_scale(choice.session, *id, *instances, *scaling);
+    });
+  });
+
+  CLI::App* restart = app->add_subcommand("restart", "Replace all instances, a few at a time");
+  restart->add_option("id", *id, "Application")->required();
+  auto restarting = add_change_options(restart);
+  restart->callback([&choice, id, restarting] {
+    choice.set([&choice, id, restarting] { return app_restart(choice.session, *id, *restarting); });
+  });
+
+  CLI::App* kill = app->add_subcommand("kill", "Kill instances; they are replaced");
+  auto instance = std::make_shared<std::string>();
+  auto shrink = std::make_shared<bool>(false);
+  kill->add_option("id", *id, "Application")->required();
+  kill->add_option("--instance", *instance, "Only this instance");
+  kill->add_flag("--scale", *shrink, "Do not replace what is killed");
+  auto killing = add_change_options(kill);
+  kill->callback([&choice, id, instance, shrink, killing] {
+    choice.set([&choice, id, instance, shrink, killing] {
+      return app_kill(choice.session, *id, *instance, *shrink, *killing);
+    });
+  });
+
+  CLI::App* remove = app->add_subcommand("rm", "Stop an application and forget it");
+  remove->add_option("id", *id, "Application")->required();
+  auto removing = add_change_options(remove);
+  remove->callback([&choice, id, removing] {
+    choice.set([&choice, id, removing] { return app_remove(choice.session, *id, *removing); });
+  });
+}
+
+void add_app_commands(CLI::App& app, Choice& choice) {
+  CLI::App* group = app.add_subcommand("app", "Applications");
+  group->require_subcommand(1);
+  add_app_run(group, choice);
+  CLI::App* list = group->add_subcommand("list", "All applications");
+  list->callback([&choice] { choice.set([&choice] { return app_list(choice.session); }); });
+  CLI::App* show = group->add_subcommand("show", "One application and its instances");
+  auto id = std::make_shared<std::string>();
+  show->add_option("id", *id, "Application")->required();
+  show->callback(
+      [&choice, id] { choice.set([&choice, id] { return app_show(choice.session, *id); }); });
+  add_app_changes(group, choice);
+}
+
+void add_deployment_commands(CLI::App& app, Choice& choice) {
+  CLI::App* group = app.add_subcommand("deployment", "Changes under way");
+  group->require_subcommand(1);
+  CLI::App* list = group->add_subcommand("list", "All deployments under way");
+  list->callback([&choice] { choice.set([&choice] { return deployment_list(choice.session); }); });
+  auto id = std::make_shared<std::string>();
+  CLI::App* show = group->add_subcommand("show", "One deployment and its current step");
+  show->add_option("id", *id, "Deployment")->required();
+  show->callback([&choice, id] {
+    choice.set([&choice, id] { return deployment_show(choice.session, *id); });
+  });
+  CLI::App* rollback = group->add_subcommand("rollback", "Take a deployment back");
+  rollback->add_option("id", *id, "Deployment")->required();
+  auto change = std::make_shared<ChangeOptions>();
+  rollback->add_flag("--force", change->force, "Stop it where it is, without going back");
+  rollback->callback([&choice, id, change] {
+    choice.set([&choice, id, change] { return deployment_rollback(choice.session, *id, *change); });
+  });
+}
+
+void add_follow_commands(CLI::App& app, Choice& choice) {
+  CLI::App* events = app.add_subcommand("events", "Show what happens, until interrupted");
+  auto types = std::make_shared<std::vector<std::string>>();
+  events->add_option("--type", *types, "Only events of this type; may be repeated")->take_all();
+  events->callback([&choice, types] {
+    choice.set([&choice, types] { return follow_events(choice.session, *types); });
+  });
+}
 
 void add_node_commands(CLI::App& app, Choice& choice) {
   CLI::App* node = app.add_subcommand("node", "This machine as a node");
@@ -87,6 +215,9 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   app.set_version_flag("--version", GESTALT_VERSION);
   Choice choice{session, {}};
   add_global_options(app, session);
+  add_app_commands(app, choice);
+  add_deployment_commands(app, choice);
+  add_follow_commands(app, choice);
   add_node_commands(app, choice);
   try {
     app.parse(argc, argv);
