@@ -22,7 +22,8 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Werror -Wswitch
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -D_FILE_OFFSET_BITS=64)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # -Wpedantic has no switch for statement expressions alone in gcc, and TRY is one.
-  add_compile_options(-Wno-pedantic)
+  # -Wmaybe-uninitialized of gcc 12 misreads std::variant and std::optional inside containers.
+  add_compile_options(-Wno-pedantic -Wno-maybe-uninitialized)
 else()
   add_compile_options(-Wno-gnu-statement-expression)
 endif()
