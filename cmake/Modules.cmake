@@ -19,7 +19,8 @@ function(add_module name)
 endfunction()
 
 # add_daemon(NAME SOURCES main.cc LINK targets [DESTINATION dir])
-# An installed executable. DESTINATION defaults to libexec/gestalt for daemons.
+# An installed executable. DESTINATION defaults to libexec/gestalt for daemons. The precompiled header is built with
+# -fPIC for the libraries and an executable with -fPIE, so its few sources (a main) do without.
 function(add_daemon name)
   cmake_parse_arguments(arg "" "DESTINATION" "SOURCES;LINK" ${ARGN})
   if(NOT arg_DESTINATION)
@@ -28,7 +29,6 @@ function(add_daemon name)
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${arg_LINK} nlohmann_json::nlohmann_json Threads::Threads)
-  gestalt_precompile(${name})
   install(TARGETS ${name} RUNTIME DESTINATION ${arg_DESTINATION})
 endfunction()
 
