@@ -72,7 +72,8 @@ class [[nodiscard]] Result {
   template <class U>
   requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
            !std::is_same_v<std::remove_cvref_t<U>, T> &&
-           !std::is_same_v<std::remove_cvref_t<U>, Error>) Result(U&& value)
+           !std::is_same_v<std::remove_cvref_t<U>,
+                           Error>) Result(U&& value)  // NOLINT: constrained not to hide the copies
       : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT: implicit by design
 
   bool has_value() const { return state_.index() == 0; }

@@ -18,7 +18,8 @@ class Secret {
   explicit Secret(std::string text) : text_(std::move(text)) {}
   Secret(const Secret&) = default;
   Secret& operator=(const Secret&) = default;
-  Secret(Secret&& other) noexcept : text_(other.text_) { other.wipe(); }
+  // Copies and wipes: moving a short string would leave its bytes behind.
+  Secret(Secret&& other) noexcept : text_(other.text_) { other.wipe(); }  // NOLINT
   Secret& operator=(Secret&& other) noexcept {
     if (this != &other) {
       text_ = other.text_;
