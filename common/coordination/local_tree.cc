@@ -119,9 +119,7 @@ bool is_ephemeral(Kind kind) {
 
 Result<std::shared_ptr<LocalTree>> LocalTree::open(const LocalOptions& options) {
   // The owner of the folder normally made it; a missing one gets the group's rights of the files.
-  const mode_t folder_mode = (options.mode & 0070) != 0 ? 0770 : 0700;
-  if (::mkdir(options.folder.c_str(), folder_mode) != 0 && errno != EEXIST)
-    return base::os_error(errno, "create " + options.folder);
+  TRY(sys::make_synced_folder(options.folder, (options.mode & 0070) != 0 ? 0770 : 0700));
   return open_trees().get(options, &LocalTree::open_new);
 }
 

@@ -4,11 +4,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 
 #include <cerrno>
 
 #include "common/store/transaction.h"
+#include "common/sys/shared_file.h"
 
 namespace store {
 namespace {
@@ -102,8 +102,7 @@ class LmdbStore final : public Store {
   }
 
   Result<void> backup(const std::string& folder) override {
-    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-      return base::os_error(errno, "create " + folder);
+    TRY(sys::make_synced_folder(folder, 0700));
     return env_.copy_to(folder);
   }
 
@@ -123,8 +122,7 @@ class LmdbStore final : public Store {
 
 // LMDB itself would let a second process in; the services count on being alone.
 Result<sys::Fd> lock_folder(const std::string& folder) {
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    return base::os_error(errno, "create " + folder);
+  TRY(sys::make_synced_folder(folder, 0700));
   sys::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.is_open()) return base::os_error(errno, "open " + folder);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;

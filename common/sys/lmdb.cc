@@ -104,17 +104,6 @@ Result<void> write_meta_pages(const std::string& file) {
   return check(mdb_env_open(raw, file.c_str(), MDB_NOSUBDIR | MDB_NOLOCK, 0600), "format " + file);
 }
 
-Result<void> make_database_folder(const fs::path& folder, unsigned file_mode) {
-  std::error_code error;
-  if (fs::is_directory(folder, error)) return {};
-  if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), error);
-  // Whoever may read or write the files may also enter the folder.
-  const unsigned mode = file_mode | ((file_mode & 0444) >> 2);
-  if (::mkdir(folder.c_str(), mode) != 0 && errno != EEXIST)
-    return base::os_error(errno, "create " + folder.string());
-  return {};
-}
-
 Result<MDB_txn*> begin_txn(MDB_env* env, unsigned flags) {
   bool readers_cleared = false;
   bool adopted = false;
@@ -140,7 +129,8 @@ Result<MDB_txn*> begin_txn(MDB_env* env, unsigned flags) {
 }  // namespace
 
 base::Result<LmdbEnv> LmdbEnv::open(const fs::path& folder, LmdbOptions options) {
-  TRY(make_database_folder(folder, options.mode));
+  // Whoever may read or write the files may also enter the folder.
+  TRY(make_synced_folder(folder, options.mode | ((options.mode & 0444) >> 2)));
   TRY(make_shared_file(folder / "lock.mdb", options.mode, nullptr));
   TRY(make_shared_file(folder / "data.mdb", options.mode, write_meta_pages));
   MDB_env* raw = nullptr;

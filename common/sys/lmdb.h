@@ -39,7 +39,8 @@ struct LmdbDb {
 
 class LmdbEnv {
  public:
-  // Creates the folder when it is missing. Errors: corrupt, no_space, os errors.
+  // Creates the folder, but not its parents, when it is missing. Errors: corrupt, no_space, os
+  // errors.
   static base::Result<LmdbEnv> open(const std::filesystem::path& folder, LmdbOptions options = {});
   LmdbEnv(LmdbEnv&&) noexcept;
   LmdbEnv& operator=(LmdbEnv&&) noexcept;

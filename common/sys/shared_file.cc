@@ -28,6 +28,13 @@ base::Result<void> make_shared_file(const std::filesystem::path& path, unsigned 
   return filled;
 }
 
+base::Result<void> make_synced_folder(const std::filesystem::path& path, unsigned mode) {
+  if (::mkdir(path.c_str(), mode) == 0)
+    return sync_path(path.has_parent_path() ? path.parent_path() : ".");
+  if (errno == EEXIST) return {};
+  return base::os_error(errno, "create " + path.string());
+}
+
 base::Result<void> sync_path(const std::filesystem::path& path) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.is_open()) return base::os_error(errno, "open " + path.string());
