@@ -46,6 +46,11 @@ struct ServiceState {
   std::string control_group;  // path below the hierarchy's root
 };
 
+// Errors of every call: unavailable bus_unreachable (not sent), bus_no_reply (it may have been
+// carried out); permission_denied bus_not_permitted; invalid_argument unit_invalid; not_found
+// unit_unknown; failed_precondition unit_unusable; throttled bus_calls_full; internal
+// bus_call_failed. Done never runs inside the call. Requires: not destroyed inside its own
+// callbacks.
 class ServiceManager {
  public:
   template <class T>
@@ -57,11 +62,13 @@ class ServiceManager {
     std::function<void()> on_reconnect;
   };
 
-  // `unit_prefix` limits which units are observed.
+  // `unit_prefix` limits which units are observed. `bus_address` is the system bus unless given
+  // (sd_bus_set_address(3)). Errors: unavailable bus_unreachable.
   static base::Result<std::unique_ptr<ServiceManager>> make(EventLoop& loop,
                                                             std::string unit_prefix,
-                                                            Observer observer);
-  virtual ~ServiceManager() = default;
+                                                            Observer observer,
+                                                            std::string bus_address = {});
+  virtual ~ServiceManager() = default;  // calls under way end without their Done
 
   // Done comes when the start job has ended. Errors: already_exists unit_exists; internal
   // unit_start_failed with the job's result in the detail.
@@ -72,6 +79,7 @@ class ServiceManager {
   virtual void stop(const std::string& unit, Done<void> done) = 0;
   // `signal` to all processes of the unit.
   virtual void kill(const std::string& unit, int signal, Done<void> done) = 0;
+  // A unit that is not there has not failed: no error.
   virtual void reset_failed(const std::string& unit, Done<void> done) = 0;
   // Changes cgroup limits of a running unit (SetUnitProperties, runtime only).
   virtual void set_properties(const std::string& unit, const std::vector<UnitProperty>& properties,
@@ -80,7 +88,8 @@ class ServiceManager {
   virtual void list(const std::string& glob, Done<std::vector<UnitStatus>> done) = 0;
   // Errors: not_found unit_unknown.
   virtual void get_service(const std::string& unit, Done<ServiceState> done) = 0;
-  // Unit file operations on installed units, for the CLI and for netfwd's HAProxy unit.
+  // Unit file operations on installed units, for the CLI and for netfwd's HAProxy unit. Done comes
+  // when the job has ended.
   virtual void start(const std::string& unit, Done<void> done) = 0;
   virtual void restart(const std::string& unit, Done<void> done) = 0;
   virtual void reload(const std::string& unit, Done<void> done) = 0;
