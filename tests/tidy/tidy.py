@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the source tree and reports every place that breaks a rule of docs/style.md.
+
+    tests/tidy/tidy.py [ROOT]          prints PATH:LINE: RULE: TEXT, exits with 1 when there is any
+
+A rule is a function that takes a Tree and yields Violations. tests/tidy/tidy_test.py plants one violation of each
+kind. An exception is a line `RULE PATH — why` in tests/tidy/allowed.txt; one that excuses nothing is itself a
+violation.
+"""
+import collections
+import os
+import re
+import subprocess
+import sys
+
+import source
+
+Violation = collections.namedtuple("Violation", "path line rule text")
+
+PRODUCT = ("common/", "netfw/", "node/", "dfs/", "services/", "cli/")
+CODE = (".cc", ".h")
+FILE_LINES_MAX = 600
+
+# Lowest first. A folder may include what stands on a lower level, and its own.
+LEVELS = [
+    ["common/base"],
+    ["common/sys"],
+    ["common/store", "common/coordination"],
+    ["common/rest"],
+    ["dfs", "netfw", "node"],
+    ["services"],
+    ["cli"],
+]
+# Folders below a subsystem that its other folders, and everything above, may include.
+OPEN = ("api",)
+# Libraries without a daemon that the command line calls in its own process.
+LINKED_BY_CLI = ("node/preflight",)
+
+# Third-party headers, and the only files that may include them.
+WRAPPERS = [
+    (r"lmdb\.h$", r"common/sys/lmdb"),
+    (r"systemd/", r"common/sys/"),
+    (r"curl/", r"common/sys/"),
+    (r"openssl/", r"common/sys/tls|netfw/api/"),
+    (r"microhttpd\.h$|gnutls/", r"common/rest/(server|listen)"),
+    (r"netlink/|libmnl/", r"common/sys/|netfw/"),
+    (r"libiptc/|xtables\.h$|iptables", r"netfw/iptables/"),
+    (r"libnftables|nftables/", r"netfw/nftables/"),
+    (r"fuse3?/|fuse_", r"dfs/fuse/"),
+    (r"zookeeper/", r"common/coordination/"),
+    (r"CLI/", r"cli/command_line\.cc"),
+    (r"nlohmann/json\.hpp$", r".*\.cc$|samples/"),
+    (r"nlohmann/json_fwd\.hpp$", r""),
+]
+# Headers of the C library and of the kernel.
+SYSTEM = re.compile(
+    r"^(sys|netinet|arpa|net|linux|bits|asm|netpacket)/|"
+    r"^(aio|byteswap|cpuid|ctype|dirent|dlfcn|endian|err|errno|fcntl|fnmatch|getopt|glob|grp|ifaddrs|inttypes|limits|"
+    r"locale|math|mntent|netdb|poll|pthread|pwd|regex|resolv|sched|semaphore|setjmp|signal|spawn|stdarg|stdbool|stddef|"
+    r"stdint|stdio|stdlib|string|strings|syscall|sysexits|syslog|termios|time|uchar|unistd|utime|wchar|x86intrin|"
+    r"immintrin|nmmintrin)\.h$")
+
+FORBIDDEN_CALLS = re.compile(
+    r"(?<![\w.>])(?:::|std::)?(system|popen|sleep|usleep|nanosleep)\s*\(|\b(sleep_for|sleep_until)\s*\(")
+
+
+def level_of(path):
+    for number, folders in enumerate(LEVELS):
+        for folder in folders:
+            if path.startswith(folder + "/"):
+                return number, folder
+    return None
+
+
+def inner_folder(path, subsystem):
+    """The folder right below a subsystem: "agent" of node/agent/config.h."""
+    rest = path[len(subsystem) + 1:]
+    return rest.split("/", 1)[0] if "/" in rest else ""
+
+
+def check_direction(tree):
+    for path in tree.files(PRODUCT, CODE):
+        here = level_of(path)
+        if here is None:
+            continue
+        for line, target in source.includes(tree.text(path), quoted=True):
+            there = level_of(target)
+            if there is None:
+                if not target.endswith(".inc"):
+                    yield Violation(path, line, "direction", f'"{target}" is no path from the root of a product folder')
+                continue
+            (rank, folder), (other_rank, other) = here, there
+            opened = inner_folder(target, other) in OPEN
+            if other_rank > rank:
+                yield Violation(path, line, "direction", f"{folder} may not include {other}, which stands above it")
+            elif other_rank == rank and folder != other and not opened:
+                yield Violation(path, line, "direction", f"{folder} may include {other}/api only")
+            elif folder == "cli" and other_rank == 4 and not opened and not target.startswith(LINKED_BY_CLI):
+                yield Violation(path, line, "direction", "cli speaks REST to daemons, it does not include their parts")
+            elif folder == other == "node":
+                mine, theirs = inner_folder(path, folder), inner_folder(target, other)
+                if mine != theirs and theirs not in OPEN:
+                    yield Violation(path, line, "direction", f"node/{mine} may include node/api only, not node/{theirs}")
+
+
+def check_third_party(tree):
+    for path in tree.files(PRODUCT + ("samples/",), CODE):
+        for line, header in source.includes(tree.text(path), quoted=False):
+            wrapper = next((allowed for name, allowed in WRAPPERS if re.search(name, header)), None)
+            if wrapper is not None:
+                if not re.match(wrapper, path):
+                    yield Violation(path, line, "third_party", f"<{header}> belongs to its wrapper ({wrapper})")
+            elif header.endswith((".h", ".hpp")) and not SYSTEM.match(header):
+                yield Violation(path, line, "third_party", f"<{header}> has no wrapper; see WRAPPERS in tests/tidy")
+
+
+def find_cycle(graph):
+    """One cycle of a graph {node: [nodes]} as a list that begins and ends with the same node, or None."""
+    state = {}
+    for start in sorted(graph):
+        if start in state:
+            continue
+        path, work = [], [(start, iter(sorted(graph[start])))]
+        state[start] = "open"
+        path.append(start)
+        while work:
+            node, rest = work[-1]
+            following = next(rest, None)
+            if following is None:
+                state[node] = "done"
+                work.pop()
+                path.pop()
+            elif state.get(following) == "open":
+                return path[path.index(following):] + [following]
+            elif following not in state:
+                state[following] = "open"
+                path.append(following)
+                work.append((following, iter(sorted(graph.get(following, ())))))
+    return None
+
+
+def check_cycles(tree):
+    files = {path: set() for path in tree.files(PRODUCT, CODE)}
+    folders = collections.defaultdict(set)
+    for path in files:
+        for _, target in source.includes(tree.text(path), quoted=True):
+            if target in files:
+                files[path].add(target)
+                mine, theirs = os.path.dirname(path), os.path.dirname(target)
+                folders[mine]
+                folders[theirs]
+                if mine != theirs:
+                    folders[mine].add(theirs)
+    for graph, what in ((files, "files"), (folders, "folders")):
+        cycle = find_cycle(graph)
+        if cycle:
+            yield Violation(cycle[0], 1, "cycle", f"{what} include each other: " + " → ".join(cycle))
+
+
+def untested(tree):
+    """Sources that have neither a test of their own name nor a test that includes their header."""
+    included = set()
+    for path in tree.files(("tests/",), CODE):
+        included.update(target for _, target in source.includes(tree.text(path), quoted=True))
+    for path in tree.files(PRODUCT, (".cc",)):
+        if not tree.has("tests/unit/" + path[:-3] + "_test.cc") and path[:-3] + ".h" not in included:
+            yield path
+
+
+def check_mirror(tree):
+    page = "tests/untested.txt"
+    listed = tree.listing(page)
+    missing = set(untested(tree))
+    for path in sorted(missing - set(listed)):
+        yield Violation(path, 1, "mirror", f"there is no tests/unit/{path[:-3]}_test.cc, and no test includes its header")
+    for path in sorted(set(listed) - missing):
+        yield Violation(page, listed[path], "mirror", f"{path} is tested or gone: remove the line")
+
+
+SPDX_FILES = re.compile(r"(\.(cc|h|c|py|sh|cmake|service|socket|timer|target|path|slice)|CMakeLists\.txt|"
+                        r"^dev|^\.ci/run|^completions/[^/]+|\.[1-8])$")
+
+
+def check_licence(tree):
+    for path in tree.files(("",), ("",)):
+        if not SPDX_FILES.search(path) or path.startswith("tests/data/"):
+            continue
+        head = tree.text(path).split("\n", 2)[:2]
+        found = next((re.search(r"SPDX-License-Identifier: (\S+)", line) for line in head if "SPDX" in line), None)
+        wanted = ("Apache-2.0", "GPL-2.0-only") if path.startswith("netfw/iptables/") else ("Apache-2.0",)
+        if found is None or found.group(1) not in wanted:
+            yield Violation(path, 1, "licence", "the first line is SPDX-License-Identifier: " + " or ".join(wanted))
+
+
+def check_header_comment(tree):
+    for path in tree.files(PRODUCT, (".h",)):
+        lines = tree.text(path).split("\n")
+        if len(lines) < 2 or not lines[1].startswith("// "):
+            yield Violation(path, 2, "header", "a header opens with a sentence on what it is and who uses it")
+
+
+def compare(tree, page, used, rule, what, literals):
+    """`used` is [(name, path, line)]; `literals` is every text in the code, to find entries that are stale."""
+    listed = tree.catalogue(page)
+    for name, path, line in used:
+        if name not in listed:
+            yield Violation(path, line, rule, f'{what} "{name}" has no entry in {page}')
+    for name, line in listed.items():
+        if name not in literals:
+            yield Violation(page, line, rule, f'{what} "{name}" is in no source: remove the entry')
+    names = list(listed)
+    if names != sorted(names):
+        first = next(a for a, b in zip(names, sorted(names)) if a != b)
+        yield Violation(page, listed[first], rule, "the entries are not sorted")
+
+
+def check_reasons(tree):
+    used, literals = [], set()
+    for path in tree.files(PRODUCT, CODE):
+        text = tree.text(path)
+        literals.update(source.literals(text))
+        used += [(name, path, line) for line, name in source.error_reasons(text)]
+    yield from compare(tree, "docs/reference/problems.md", used, "reason", "reason", literals)
+
+
+def check_events(tree):
+    used, literals = [], set()
+    for path in tree.files(PRODUCT, CODE):
+        text = tree.text(path)
+        literals.update(source.literals(text))
+        used += [(name, path, line) for line, name in source.log_events(text)]
+    yield from compare(tree, "docs/reference/events.md", used, "event", "event", literals)
+
+
+def check_scopes(tree):
+    used, literals = [], set()
+    for path in tree.files(PRODUCT, CODE):
+        text = tree.text(path)
+        literals.update(source.literals(text))
+        used += [(name, path, line) for line, name in source.scopes(text)]
+    yield from compare(tree, "docs/reference/scopes.md", used, "scope", "scope", literals)
+
+
+def check_length(tree):
+    for path in tree.files(("",), CODE + (".py",)):
+        count = tree.text(path).count("\n")
+        if count > FILE_LINES_MAX:
+            yield Violation(path, FILE_LINES_MAX, "length", f"{count} lines, at most {FILE_LINES_MAX}: split it by room")
+
+
+def check_notes(tree):
+    for path in tree.files(("",), CODE + (".py", ".sh", ".txt", ".cmake", ".service")):
+        if path.startswith("tests/tidy/"):
+            continue
+        for number, line in enumerate(tree.text(path).split("\n"), 1):
+            if re.search(r"\b(TODO|FIXME|XXX|HACK)\b", line):
+                yield Violation(path, number, "note", "finish it, or open an issue; notes do not go to main")
+
+
+def check_calls(tree):
+    for path in tree.files(PRODUCT, CODE):
+        for number, line in enumerate(source.without_comments(tree.text(path)).split("\n"), 1):
+            found = FORBIDDEN_CALLS.search(line)
+            if found:
+                name = found.group(1) or found.group(2)
+                better = "sys::run({argv})" if name in ("system", "popen") else "wait for the event"
+                yield Violation(path, number, "call", f"{name}() is not used here: {better}")
+
+
+def check_links(tree):
+    """Every relative link of a page leads to a file."""
+    for path in tree.files(("",), (".md",)):
+        text = re.sub(r"```.*?```", lambda block: "\n" * block.group(0).count("\n"), tree.text(path), flags=re.DOTALL)
+        for number, line in enumerate(text.split("\n"), 1):
+            for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", line):
+                if re.match(r"[a-z]+:", target):
+                    continue
+                full = os.path.normpath(os.path.join(os.path.dirname(path), target))
+                if not tree.has(full) and not tree.has_folder(full):
+                    yield Violation(path, number, "link", f"there is no {full}")
+
+
+RULES = [check_direction, check_third_party, check_cycles, check_mirror, check_licence, check_header_comment,
+         check_reasons, check_events, check_scopes, check_length, check_notes, check_calls, check_links]
+
+
+class Tree:
+    """The files of a checkout: what git would commit, or everything below a folder that is no repository."""
+
+    def __init__(self, root):
+        self.root = root
+        self.texts = {}
+        self.paths = sorted(self.list_paths())
+        self.folders = {os.path.dirname(path) for path in self.paths}
+
+    def list_paths(self):
+        if os.path.exists(os.path.join(self.root, ".git")):
+            argv = ["git", "-C", self.root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+            listed = subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout.decode().split("\0")
+            return {path for path in listed if path and os.path.isfile(os.path.join(self.root, path))}
+        found = set()
+        for folder, _, names in os.walk(self.root):
+            found.update(os.path.relpath(os.path.join(folder, name), self.root) for name in names)
+        return found
+
+    def files(self, folders, endings):
+        return [path for path in self.paths if path.startswith(tuple(folders)) and path.endswith(tuple(endings))]
+
+    def has(self, path):
+        return path in self.paths
+
+    def has_folder(self, path):
+        return any(folder == path or folder.startswith(path + "/") for folder in self.folders)
+
+    def text(self, path):
+        if path not in self.texts:
+            with open(os.path.join(self.root, path), encoding="utf-8", errors="replace") as file:
+                self.texts[path] = file.read()
+        return self.texts[path]
+
+    def listing(self, path):
+        """{first word: line} of a file with one entry a line; '#' begins a comment."""
+        entries = {}
+        for number, line in enumerate(self.text(path).split("\n") if self.has(path) else [], 1):
+            if line.strip() and not line.startswith("#"):
+                entries[line.split()[0]] = number
+        return entries
+
+    def catalogue(self, page):
+        """{name: line} of a page whose entries are `- name — meaning — …`."""
+        entries = {}
+        for number, line in enumerate(self.text(page).split("\n") if self.has(page) else [], 1):
+            found = re.match(r"- `?([\w:]+)`? — ", line)
+            if found:
+                entries[found.group(1)] = number
+        return entries
+
+
+def allowed(tree):
+    """{(rule, path): line} of tests/tidy/allowed.txt."""
+    page = "tests/tidy/allowed.txt"
+    entries = {}
+    for number, line in enumerate(tree.text(page).split("\n") if tree.has(page) else [], 1):
+        words = line.split()
+        if len(words) >= 4 and not line.startswith("#"):
+            entries[(words[0], words[1])] = number
+    return entries
+
+
+def check(root):
+    tree = Tree(root)
+    excused = allowed(tree)
+    used = set()
+    found = []
+    for rule in RULES:
+        for violation in rule(tree):
+            if (violation.rule, violation.path) in excused:
+                used.add((violation.rule, violation.path))
+            else:
+                found.append(violation)
+    for entry, line in excused.items():
+        if entry not in used:
+            found.append(Violation("tests/tidy/allowed.txt", line, "allowed", f"{entry[0]} {entry[1]} excuses nothing"))
+    return sorted(set(found))
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    found = check(os.path.abspath(root))
+    for violation in found:
+        print(f"{violation.path}:{violation.line}: {violation.rule}: {violation.text}")
+    print(f"{len(found)} violations" if found else "the tree is tidy")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
