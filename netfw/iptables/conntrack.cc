@@ -21,7 +21,12 @@ namespace {
 void free_socket(nl_sock* socket) noexcept { nl_socket_free(socket); }
 void free_cache(nl_cache* cache) noexcept { nl_cache_free(cache); }
 
-bool is_wanted(const std::set<Endpoint>& endpoints, const nfnl_ct* flow) {
+struct Wanted {
+  std::set<Endpoint> endpoints;
+  std::set<std::uint16_t> tcp_ports;
+};
+
+bool is_wanted(const Wanted& wanted, const nfnl_ct* flow) {
   nl_addr* const destination = nfnl_ct_get_dst(flow, 0);
   if (destination == nullptr || nfnl_ct_test_dst_port(flow, 0) == 0) return false;
   const std::uint8_t protocol = nfnl_ct_get_proto(flow);
@@ -32,14 +37,16 @@ bool is_wanted(const std::set<Endpoint>& endpoints, const nfnl_ct* flow) {
   memcpy(key.address.bytes.data(), nl_addr_get_binary_addr(destination),
          std::min<std::size_t>(nl_addr_get_len(destination), 16));
   key.port = nfnl_ct_get_dst_port(flow, 0);
-  return endpoints.contains(key);
+  if (key.transport == Transport::tcp && wanted.tcp_ports.contains(key.port)) return true;
+  return wanted.endpoints.contains(key);
 }
 
 }  // namespace
 
-base::Result<std::size_t> revoke_flows(const std::vector<Endpoint>& endpoints) {
-  if (endpoints.empty()) return std::size_t{0};
-  const std::set<Endpoint> wanted(endpoints.begin(), endpoints.end());
+base::Result<std::size_t> revoke_flows(const std::vector<Endpoint>& endpoints,
+                                       const std::vector<std::uint16_t>& tcp_ports) {
+  if (endpoints.empty() && tcp_ports.empty()) return std::size_t{0};
+  const Wanted wanted{{endpoints.begin(), endpoints.end()}, {tcp_ports.begin(), tcp_ports.end()}};
   const sys::Handle<nl_sock, free_socket> socket(nl_socket_alloc());
   CHECK_THAT(socket != nullptr);
   if (const int error = nfnl_connect(socket.get()); error < 0) {

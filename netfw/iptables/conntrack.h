@@ -12,8 +12,9 @@
 
 namespace netfw {
 
-// Deletes every tracked flow whose original destination is one of `endpoints`, and returns how many
-// there were. Cost: one dump of the table.
-base::Result<std::size_t> revoke_flows(const std::vector<Endpoint>& endpoints);
+// Deletes every tracked flow whose original destination is one of `endpoints`, or one of
+// `tcp_ports` on any address, and returns how many there were. Cost: one dump of the table.
+base::Result<std::size_t> revoke_flows(const std::vector<Endpoint>& endpoints,
+                                       const std::vector<std::uint16_t>& tcp_ports);
 
 }  // namespace netfw
