@@ -32,11 +32,16 @@ function(add_daemon name)
   install(TARGETS ${name} RUNTIME DESTINATION ${arg_DESTINATION})
 endfunction()
 
-# add_suite(NAME SOURCES a_test.cc ... LINK targets [LABEL unit] [TIMEOUT seconds] [SERIAL])
-# A CppUTest executable that CTest runs as one test.
+# add_suite(NAME SOURCES a_test.cc ... LINK targets [LABEL unit] [TIMEOUT seconds] [SERIAL] [ON_NODE])
+# A CppUTest executable that CTest runs as one test. ON_NODE runs it inside a node of the test bed, for what needs a
+# real systemd; its label is then system.
 function(add_suite name)
-  cmake_parse_arguments(arg "SERIAL" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
-  if(NOT arg_LABEL)
+  cmake_parse_arguments(arg "SERIAL;ON_NODE" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  if(arg_ON_NODE)
+    set(arg_LABEL system)
+    set(arg_SERIAL ON)
+    set(runner /usr/bin/python3 -B ${CMAKE_SOURCE_DIR}/tests/system/on_node.py)
+  elseif(NOT arg_LABEL)
     set(arg_LABEL unit)
   endif()
   if(NOT arg_TIMEOUT)
@@ -47,6 +52,6 @@ function(add_suite name)
   # CppUTest's leak detector replaces operator new, which clashes with the standard headers; ASan finds leaks instead.
   target_compile_definitions(${name} PRIVATE CPPUTEST_MEM_LEAK_DETECTION_DISABLED)
   target_link_libraries(${name} PRIVATE test_support ${arg_LINK} PkgConfig::CPPUTEST nlohmann_json::nlohmann_json Threads::Threads)
-  add_test(NAME ${name} COMMAND ${name} -v)
+  add_test(NAME ${name} COMMAND ${runner} $<TARGET_FILE:${name}> -v)
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL "${arg_SERIAL}")
 endfunction()

@@ -25,7 +25,8 @@ struct JournalLine {
   std::string message;
 };
 
-// Lines of one unit, oldest first.
+// What the processes of one unit wrote, oldest first; a message is cut at 64 KiB.
+// Threads: one at a time; it reads files, so not in a hurry on the loop.
 class JournalReader {
  public:
   struct Options {
@@ -33,6 +34,7 @@ class JournalReader {
     std::size_t last = 100;  // start with the last N lines
     std::string after = {};  // or behind this cursor
   };
+  // Errors: invalid_argument journal_cursor_invalid, unit_invalid; os errors.
   static base::Result<std::unique_ptr<JournalReader>> open(const Options& options);
   virtual ~JournalReader() = default;
   // Up to `most` lines that are there now. An empty answer means: wait.
