@@ -22,8 +22,9 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Werror -Wswitch
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -D_FILE_OFFSET_BITS=64)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # -Wpedantic has no switch for statement expressions alone in gcc, and TRY is one.
-  # -Wmaybe-uninitialized of gcc 12 misreads std::variant and std::optional inside containers.
-  add_compile_options(-Wno-pedantic -Wno-maybe-uninitialized)
+  # gcc 12 misreads std::variant and std::optional inside containers (-Wmaybe-uninitialized), and takes
+  # the moved-from value of a TRY on the stack for a heap object (-Wfree-nonheap-object).
+  add_compile_options(-Wno-pedantic -Wno-maybe-uninitialized -Wno-free-nonheap-object)
 else()
   add_compile_options(-Wno-gnu-statement-expression)
 endif()
