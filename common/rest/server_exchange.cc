@@ -21,13 +21,16 @@ constexpr std::size_t kRequestIdMax = 64;
 struct HeaderReader {
   std::map<std::string, std::string, std::less<>> headers;
   bool repeats_framing = false;
+  bool has_zero_byte = false;
 };
 
 MHD_Result read_header(void* closure, MHD_ValueKind /*kind*/, const char* name,
-                       const char* value) noexcept {
+                       std::size_t name_size, const char* value, std::size_t value_size) noexcept {
   auto& reader = *static_cast<HeaderReader*>(closure);
-  const std::string key = base::lower(name);
-  const std::string text = value == nullptr ? "" : value;
+  const std::string key = base::lower({name, name_size});
+  const std::string text = value == nullptr ? "" : std::string(value, value_size);
+  // The library itself reads header lines as C strings and would see another name or value.
+  if ((key + text).find('\0') != std::string::npos) reader.has_zero_byte = true;
   const auto [at, added] = reader.headers.emplace(key, text);
   if (!added) {
     if (key == "content-length" || key == "transfer-encoding" || key == "host" ||
@@ -62,7 +65,7 @@ std::optional<Method> parse_method(std::string_view name) {
 }  // namespace
 
 Exchange::Exchange(Connection& owner, std::string_view uri)
-    : connection(owner), started_(base::system_clock().now()) {
+    : connection(owner), uri_end_(uri.data() + uri.size()), started_(base::system_clock().now()) {
   const std::size_t question = uri.find('?');
   raw_path = uri.substr(0, question);
   if (question != std::string_view::npos) raw_query = uri.substr(question + 1);
@@ -160,7 +163,7 @@ Result<void> Exchange::authorize(std::string_view method) {
 bool Exchange::on_headers(std::string_view method, std::string_view version) {
   HttpServer& server = connection.listener.server;
   HeaderReader reader;
-  MHD_get_connection_values(connection.handle, MHD_HEADER_KIND, read_header, &reader);
+  MHD_get_connection_values_n(connection.handle, MHD_HEADER_KIND, read_header, &reader);
   request.headers = std::move(reader.headers);
   request.peer = connection.peer;
   const auto given_id = request.find_header("x-request-id");
@@ -168,10 +171,14 @@ bool Exchange::on_headers(std::string_view method, std::string_view version) {
       given_id && is_request_id(*given_id) ? std::string(*given_id) : server.next_request_id();
   connection.enter(Phase::body, server.limits.body_deadline);
 
-  Result<void> framing =
-      reader.repeats_framing
-          ? Result<void>(framing_error("a header that may come once came more than once"))
-          : read_framing(version);
+  Result<void> framing = read_framing(version);
+  if (reader.repeats_framing) {
+    framing = framing_error("a header that may come once came more than once");
+  }
+  // The library cuts the request line at a zero byte; then something stands between the two.
+  if (reader.has_zero_byte || version.data() != uri_end_ + 1) {
+    framing = framing_error("the request line or a header has a zero byte or stray spaces");
+  }
   if (!framing) {
     must_close_ = true;
     return send(std::move(framing).error());

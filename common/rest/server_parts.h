@@ -49,6 +49,7 @@ struct Ticket {
 };
 
 struct Exchange {
+  // `uri` points into the library's buffer of the request line.
   Exchange(Connection& owner, std::string_view uri);
   ~Exchange();
 
@@ -80,6 +81,7 @@ struct Exchange {
   void wake_stream();
 
   State state_ = State::fresh;
+  const char* uri_end_;  // in the library's buffer; only compared, never read
   bool is_head_ = false;
   bool must_close_ = false;
   bool chunked_ = false;
