@@ -19,8 +19,7 @@ function(add_module name)
 endfunction()
 
 # add_daemon(NAME SOURCES main.cc LINK targets [DESTINATION dir])
-# An installed executable. DESTINATION defaults to libexec/gestalt for daemons. The precompiled header is built with
-# -fPIC for the libraries and an executable with -fPIE, so its few sources (a main) do without.
+# An installed executable. DESTINATION defaults to libexec/gestalt for daemons.
 function(add_daemon name)
   cmake_parse_arguments(arg "" "DESTINATION" "SOURCES;LINK" ${ARGN})
   if(NOT arg_DESTINATION)
@@ -29,6 +28,7 @@ function(add_daemon name)
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${arg_LINK} nlohmann_json::nlohmann_json Threads::Threads)
+  gestalt_precompile(${name})
   install(TARGETS ${name} RUNTIME DESTINATION ${arg_DESTINATION})
 endfunction()
 
@@ -52,6 +52,7 @@ function(add_suite name)
   # CppUTest's leak detector replaces operator new, which clashes with the standard headers; ASan finds leaks instead.
   target_compile_definitions(${name} PRIVATE CPPUTEST_MEM_LEAK_DETECTION_DISABLED)
   target_link_libraries(${name} PRIVATE test_support ${arg_LINK} PkgConfig::CPPUTEST nlohmann_json::nlohmann_json Threads::Threads)
+  gestalt_precompile(${name})
   add_test(NAME ${name} COMMAND ${runner} $<TARGET_FILE:${name}> -v)
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL "${arg_SERIAL}")
 endfunction()
