@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "node/master/views.h"
+
+namespace node::master {
+namespace {
+
+using api::InstanceState;
+using base::Json;
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+struct Counts {
+  int staged = 0;
+  int running = 0;
+  int healthy = 0;
+  int unhealthy = 0;
+};
+
+Counts count(const Scheduler& scheduler, const AppState& app) {
+  Counts counts;
+  for (const api::InstanceId& id : app.instances) {
+    const Instance& instance = *scheduler.find_instance(id);
+    if (instance.unreachable) continue;
+    if (instance.status.state == InstanceState::staging ||
+        instance.status.state == InstanceState::starting) {
+      ++counts.staged;
+    } else if (instance.status.state == InstanceState::running) {
+      ++counts.running;
+      if (instance.status.healthy && *instance.status.healthy) ++counts.healthy;
+      if (instance.status.healthy && !*instance.status.healthy) ++counts.unhealthy;
+    }
+  }
+  return counts;
+}
+
+Json stats_json(const Counts& counts) {
+  const Json shown = {{"counts",
+                       {{"staged", counts.staged},
+                        {"running", counts.running},
+                        {"healthy", counts.healthy},
+                        {"unhealthy", counts.unhealthy}}}};
+  return {{"totalSummary", {{"stats", shown}}}};
+}
+
+Json failure_json(const std::string& app, const TaskFailure& failure) {
+  return {{"appId", app},
+          {"host", failure.host},
+          {"message", failure.message},
+          {"slaveId", failure.node},
+          {"state", failure.state},
+          {"taskId", failure.instance},
+          {"timestamp", failure.timestamp},
+          {"version", failure.version}};
+}
+
+Json health_json(const Instance& instance) {
+  Json results = Json::array();
+  for (const api::HealthResult& result : instance.status.health_results) {
+    results.push_back({{"alive", result.alive},
+                       {"consecutiveFailures", result.consecutive_failures},
+                       {"firstSuccess", text_or_null(result.first_success)},
+                       {"lastSuccess", text_or_null(result.last_success)},
+                       {"lastFailure", text_or_null(result.last_failure)},
+                       {"lastFailureCause", text_or_null(result.last_failure_cause)},
+                       {"instanceId", instance.id.text()}});
+  }
+  return results;
+}
+
+}  // namespace
+
+AppEmbed read_app_embed(const std::vector<std::string>& embed, AppEmbed start) {
+  for (const std::string& value : embed) {
+    const auto pieces = base::split(value, '.');
+    const std::string_view last = pieces.back();
+    if (last == "tasks") start.tasks = true;
+    if (last == "counts") start.counts = true;
+    if (last == "deployments") start.deployments = true;
+    if (last == "lastTaskFailure" || last == "failures") start.last_failure = true;
+    if (last == "failures") start.tasks = true;
+    if (last == "taskStats") start.stats = true;
+    if (last == "readiness") start.readiness = true;
+  }
+  return start;
+}
+
+base::Json version_json(const App& app) {
+  Json shown = *app.document;
+  shown["version"] = app.version;
+  shown["versionInfo"] = {{"lastScalingAt", app.last_scaling_at},
+                          {"lastConfigChangeAt", app.last_config_change_at}};
+  return shown;
+}
+
+base::Json app_json(const Scheduler& scheduler, const AppState& app, const AppEmbed& embed) {
+  Json shown = version_json(*app.current);
+  const Counts counts = count(scheduler, app);
+  if (embed.counts) {
+    shown["tasksStaged"] = counts.staged;
+    shown["tasksRunning"] = counts.running;
+    shown["tasksHealthy"] = counts.healthy;
+    shown["tasksUnhealthy"] = counts.unhealthy;
+  }
+  if (embed.deployments) {
+    shown["deployments"] = Json::array();
+    if (!app.deployment.empty()) shown["deployments"].push_back({{"id", app.deployment}});
+  }
+  if (embed.tasks) {
+    shown["tasks"] = Json::array();
+    for (const api::InstanceId& id : app.instances)
+      shown["tasks"].push_back(task_json(scheduler, *scheduler.find_instance(id)));
+  }
+  if (embed.last_failure && app.last_failure)
+    shown["lastTaskFailure"] = failure_json(app.current->id, *app.last_failure);
+  if (embed.stats) shown["taskStats"] = stats_json(counts);
+  if (embed.readiness) shown["readinessCheckResults"] = Json::array();
+  return shown;
+}
+
+base::Json task_json(const Scheduler& scheduler, const Instance& instance) {
+  const api::InstanceStatus& status = instance.status;
+  Json addresses = Json::array();
+  if (!status.address.empty())
+    addresses.push_back({{"ipAddress", status.address}, {"protocol", "IPv4"}});
+  Json service_ports = Json::array();
+  const AppState* app = scheduler.find_app(instance.app);
+  if (app != nullptr) {
+    for (const PortSlot& slot : app->current->ports) service_ports.push_back(slot.service_port);
+  }
+  Json shown = {{"id", instance.id.text()},
+                {"appId", instance.app},
+                {"slaveId", instance.node},
+                {"host", status.address.empty() ? instance.node : status.address},
+                {"ipAddresses", std::move(addresses)},
+                {"ports", instance.ports},
+                {"servicePorts", std::move(service_ports)},
+                {"state", task_state(instance)},
+                {"stagedAt", text_or_null(status.staged_at)},
+                {"startedAt", text_or_null(status.started_at)},
+                {"version", instance.version},
+                {"localVolumes", Json::array()}};
+  if (!status.health_results.empty()) shown["healthCheckResults"] = health_json(instance);
+  return shown;
+}
+
+std::string tasks_text(const Scheduler& scheduler) {
+  std::string text;
+  for (const auto& [id, app] : scheduler.apps()) {
+    if (app.current == nullptr) continue;
+    std::string name = id.substr(1);
+    std::replace(name.begin(), name.end(), '/', '_');
+    const auto& slots = app.current->ports;
+    for (std::size_t i = 0; i < std::max<std::size_t>(slots.size(), 1); ++i) {
+      text += name + "\t" + (slots.empty() ? " " : std::to_string(slots[i].service_port)) + "\t";
+      for (const api::InstanceId& instance_id : app.instances) {
+        const Instance& instance = *scheduler.find_instance(instance_id);
+        if (task_state(instance) != "TASK_RUNNING") continue;
+        text += instance.status.address;
+        if (i < instance.ports.size()) text += ":" + std::to_string(instance.ports[i]);
+        text += "\t";
+      }
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+base::Json queue_json(const Scheduler& scheduler) {
+  Json queue = Json::array();
+  for (const auto& [id, app] : scheduler.apps()) {
+    if (app.missing == 0 || app.current == nullptr) continue;
+    const std::int64_t left = scheduler.delay_left_seconds(app);
+    Json reasons = Json::array();
+    int refused = 0;
+    for (const auto& [reason, nodes] : app.refusals.reasons) {
+      reasons.push_back(
+          {{"reason", reason}, {"declined", nodes}, {"processed", app.refusals.nodes}});
+      refused += nodes;
+    }
+    queue.push_back({{"app", version_json(*app.current)},
+                     {"count", app.missing},
+                     {"since", app.waiting_since},
+                     {"delay", {{"timeLeftSeconds", left}, {"overdue", left == 0}}},
+                     {"processedOffersSummary",
+                      {{"processedOffersCount", app.refusals.nodes},
+                       {"unusedOffersCount", refused},
+                       {"rejectSummaryLastOffers", reasons},
+                       {"rejectSummaryLaunchAttempt", reasons}}}});
+  }
+  return {{"queue", std::move(queue)}};
+}
+
+}  // namespace node::master

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/master/tree_store.h"
+
+#include <condition_variable>
+#include <nlohmann/json.hpp>
+
+#include "node/api/ids.h"
+
+namespace node::master {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+
+constexpr const char* kRoot = "/gestalt/master";
+constexpr const char* kLeader = "/gestalt/master/leader";
+constexpr const char* kFramework = "/gestalt/master/framework";
+constexpr const char* kGroups = "/gestalt/master/groups";
+constexpr const char* kApps = "/gestalt/master/apps";
+constexpr const char* kDeployments = "/gestalt/master/deployments";
+constexpr std::size_t kOperationsMax = 900;  // of the 1,000 that a multi may have
+
+std::string app_path(const std::string& id) {
+  std::string name = id.substr(1);
+  std::replace(name.begin(), name.end(), '/', '_');
+  return std::string(kApps) + "/" + name;
+}
+
+std::string record_text(const App& app, bool removed) {
+  Json record = to_record(app);
+  if (removed) record["removed"] = true;
+  return base::dump_json(record);
+}
+
+void write_app(const Scheduler& scheduler, const std::string& id, WrittenVersions& written,
+               std::vector<Write>& writes) {
+  const auto found = scheduler.apps().find(id);
+  if (found == scheduler.apps().end()) {
+    writes.push_back({app_path(id), std::nullopt});
+    written.erase(id);
+    return;
+  }
+  const AppState& state = found->second;
+  if (state.versions.empty()) return;
+  const bool removed = state.current == nullptr;
+  const App& app = removed ? *state.versions.rbegin()->second : *state.current;
+  writes.push_back({app_path(id), record_text(app, removed)});
+  std::set<std::string>& there = written[id];
+  for (const auto& [version, definition] : state.versions) {
+    if (there.insert(version).second)
+      writes.push_back({app_path(id) + "/" + version, record_text(*definition, false)});
+  }
+  std::erase_if(there, [&](const std::string& version) {
+    if (state.versions.contains(version)) return false;
+    writes.push_back({app_path(id) + "/" + version, std::nullopt});
+    return true;
+  });
+}
+
+std::string groups_text(const Scheduler& scheduler) {
+  Json groups = Json::object();
+  for (const auto& [id, info] : scheduler.groups())
+    groups[id] = {{"dependencies", info.dependencies}, {"version", info.version}};
+  return base::dump_json({{"groups", groups}, {"versions", scheduler.group_versions()}});
+}
+
+std::string deployment_text(const Deployment& deployment) {
+  Json steps = Json::array();
+  for (const Step& step : deployment.steps) {
+    Json actions = Json::array();
+    for (const Action& action : step)
+      actions.push_back({static_cast<int>(action.kind), action.app});
+    steps.push_back(std::move(actions));
+  }
+  Json originals = Json::object();
+  for (const auto& [app, original] : deployment.originals)
+    originals[app] = original == nullptr ? "" : original->version;
+  return base::dump_json({{"id", deployment.id},
+                          {"version", deployment.version},
+                          {"steps", steps},
+                          {"current", deployment.current},
+                          {"originals", originals},
+                          {"removes", deployment.removes},
+                          {"failures", deployment.failures},
+                          {"failure", deployment.failure},
+                          {"paused", deployment.paused},
+                          {"is_rollback", deployment.is_rollback}});
+}
+
+Error corrupt(const std::string& what) {
+  return {Code::corrupt, what + " cannot be read", "record_corrupt"};
+}
+
+Result<Snapshot::DeploymentRecord> read_deployment(const Json& json) {
+  Snapshot::DeploymentRecord record;
+  Deployment& deployment = record.deployment;
+  base::Fields fields(json);
+  std::int64_t current = 0;
+  fields.required("id", deployment.id, {.length_min = 1});
+  fields.required("version", deployment.version);
+  fields.required("current", current, {0, 1'000'000});
+  fields.optional("failure", deployment.failure);
+  fields.optional("paused", deployment.paused);
+  fields.optional("is_rollback", deployment.is_rollback);
+  const Json* steps = fields.find_array("steps");
+  const Json* originals = fields.find_object("originals");
+  const Json* failures = fields.find_object("failures");
+  std::vector<std::string> removes;
+  fields.optional("removes", removes);
+  TRY(fields.finish(base::UnknownFields::ignore));
+  if (steps == nullptr || originals == nullptr || failures == nullptr)
+    return corrupt("deployment " + deployment.id);
+  deployment.removes.insert(removes.begin(), removes.end());
+  for (const Json& step : *steps) {
+    Step actions;
+    for (const Json& action : step) {
+      const bool fine = action.is_array() && action.size() == 2 && action[0].is_number_integer() &&
+                        action[0] >= 0 && action[0] <= 3 && action[1].is_string();
+      if (!fine) return corrupt("deployment " + deployment.id);
+      actions.push_back({static_cast<ActionKind>(action[0].get<int>()), action[1]});
+    }
+    deployment.steps.push_back(std::move(actions));
+  }
+  for (const auto& [app, version] : originals->items()) {
+    if (!version.is_string()) return corrupt("deployment " + deployment.id);
+    record.originals[app] = version;
+  }
+  for (const auto& [app, count] : failures->items()) {
+    if (!count.is_number_integer()) return corrupt("deployment " + deployment.id);
+    deployment.failures[app] = count;
+  }
+  deployment.current = static_cast<std::size_t>(current);
+  if (deployment.current >= std::max<std::size_t>(deployment.steps.size(), 1))
+    return corrupt("deployment " + deployment.id);
+  return record;
+}
+
+}  // namespace
+
+std::vector<Write> make_writes(const Scheduler& scheduler, const Effects& effects,
+                               WrittenVersions& written,
+                               std::map<std::string, std::int64_t>& generations) {
+  std::vector<Write> writes;
+  // Specs come before the assignments that name them and go after them.
+  for (const std::string& digest : effects.specs) {
+    if (const std::string* text = scheduler.find_spec(digest))
+      writes.push_back({api::place(api::kSpecsPath, digest), *text});
+  }
+  for (const std::string& id : effects.apps) write_app(scheduler, id, written, writes);
+  if (effects.groups) writes.push_back({kGroups, groups_text(scheduler)});
+  for (const std::string& id : effects.deployments) {
+    const auto found = scheduler.deployments().find(id);
+    std::optional<std::string> text;
+    if (found != scheduler.deployments().end()) text = deployment_text(found->second);
+    writes.push_back({std::string(kDeployments) + "/" + id, std::move(text)});
+  }
+  for (const std::string& node : effects.nodes) {
+    api::Assignments assignments = scheduler.assignments(node);
+    assignments.generation = ++generations[node];
+    writes.push_back({api::place(api::kAssignPath, node), api::encode(assignments)});
+  }
+  for (const std::string& digest : effects.specs) {
+    if (scheduler.find_spec(digest) == nullptr)
+      writes.push_back({api::place(api::kSpecsPath, digest), std::nullopt});
+  }
+  return writes;
+}
+
+Result<void> TreeStore::lead(const std::string& who, std::chrono::milliseconds patience) {
+  for (const std::string& path :
+       {std::string(kApps), std::string(kDeployments), std::string(api::kAssignPath),
+        std::string(api::kSpecsPath), std::string(api::kNodesPath), std::string(api::kLivePath)})
+    TRY(coordination::ensure_path(tree_, path));
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    const auto made =
+        tree_.create({kLeader, base::dump_json({{"master", who}}), coordination::Kind::ephemeral});
+    if (made) return {};
+    if (made.error().reason != "node_exists") return Error(made.error());
+    // The one before us is gone or going; its node follows within a moment.
+    struct Gone {
+      std::mutex mutex;
+      std::condition_variable changed;
+      bool fired = false;
+    };
+    // Shared with the watch, which may fire after we have given up.
+    const auto gone = std::make_shared<Gone>();
+    const auto there = TRY(tree_.find(kLeader, [gone] {
+      const std::lock_guard lock(gone->mutex);
+      gone->fired = true;
+      gone->changed.notify_all();
+    }));
+    if (!there) continue;
+    std::unique_lock lock(gone->mutex);
+    if (!gone->changed.wait_until(lock, give_up, [&] { return gone->fired; }))
+      return Error{Code::failed_precondition, "another masterd leads: " + there->data,
+                   "leader_exists"};
+  }
+}
+
+Result<std::optional<Json>> TreeStore::find_json(const std::string& path) {
+  const auto value = TRY(tree_.find(path));
+  if (!value) return std::optional<Json>();
+  known_.insert(path);
+  Json json = TRY(base::parse_json(value->data, {.bytes_max = coordination::kDataMax}));
+  return std::optional<Json>(std::move(json));
+}
+
+Result<std::vector<std::string>> TreeStore::list(const std::string& path) {
+  known_.insert(path);
+  return tree_.children(path);
+}
+
+Result<TreeStore::Loaded> TreeStore::load(base::Rng& rng) {
+  Loaded loaded;
+  if (const auto framework = TRY(find_json(kFramework))) {
+    loaded.framework_id = framework->value("id", "");
+  } else {
+    loaded.framework_id = rng.uuid() + "-0000";
+    TRY(write({{kFramework, base::dump_json({{"id", loaded.framework_id}})}}));
+  }
+  if (const auto groups = TRY(find_json(kGroups))) {
+    base::Fields fields(*groups);
+    fields.optional("versions", loaded.snapshot.group_versions);
+    if (const Json* list = fields.find_object("groups")) {
+      for (const auto& [id, info] : list->items()) {
+        base::Fields in(info);
+        GroupInfo group;
+        in.optional("dependencies", group.dependencies);
+        in.optional("version", group.version);
+        TRY(in.finish(base::UnknownFields::ignore));
+        loaded.snapshot.groups[id] = std::move(group);
+      }
+    }
+    TRY(fields.finish(base::UnknownFields::ignore));
+  }
+  TRY(load_apps(loaded));
+  TRY(load_deployments(loaded));
+  TRY(load_assignments(loaded));
+  return loaded;
+}
+
+Result<void> TreeStore::load_apps(Loaded& loaded) {
+  const auto names = TRY(list(kApps));
+  for (const std::string& name : names) {
+    const std::string path = std::string(kApps) + "/" + name;
+    const auto json = TRY(find_json(path));
+    if (!json) continue;
+    Snapshot::AppRecord record;
+    auto app = from_record(*json);
+    if (!app) {
+      loaded.problems.push_back(path + ": " + app.error().detail);
+      continue;
+    }
+    record.app = *std::move(app);
+    record.removed = json->value("removed", false);
+    const auto versions = TRY(list(path));
+    for (const std::string& version : versions) {
+      const auto old = TRY(find_json(path + "/" + version));
+      if (!old) continue;
+      auto definition = from_record(*old);
+      if (definition) {
+        record.versions.push_back(*std::move(definition));
+      } else {
+        loaded.problems.push_back(path + "/" + version + ": " + definition.error().detail);
+      }
+    }
+    loaded.snapshot.apps.push_back(std::move(record));
+  }
+  return {};
+}
+
+Result<void> TreeStore::load_deployments(Loaded& loaded) {
+  const auto ids = TRY(list(kDeployments));
+  for (const std::string& id : ids) {
+    const auto json = TRY(find_json(std::string(kDeployments) + "/" + id));
+    if (!json) continue;
+    auto record = read_deployment(*json);
+    if (record) {
+      loaded.snapshot.deployments.push_back(*std::move(record));
+    } else {
+      loaded.problems.push_back("deployment " + id + ": " + record.error().detail);
+    }
+  }
+  return {};
+}
+
+Result<void> TreeStore::load_assignments(Loaded& loaded) {
+  const auto nodes = TRY(list(std::string(api::kAssignPath)));
+  for (const std::string& node : nodes) {
+    const std::string path = api::place(api::kAssignPath, node);
+    const auto json = TRY(find_json(path));
+    if (!json) continue;
+    auto assignments = api::read_assignments(*json);
+    if (!assignments) return base::prepend(path, assignments.error());
+    loaded.snapshot.assignments[node] = *std::move(assignments);
+  }
+  const auto digests = TRY(list(std::string(api::kSpecsPath)));
+  for (const std::string& digest : digests) {
+    const std::string path = api::place(api::kSpecsPath, digest);
+    const auto value = TRY(tree_.find(path));
+    if (!value) continue;
+    known_.insert(path);
+    loaded.snapshot.specs[digest] = value->data;
+  }
+  return {};
+}
+
+Result<void> TreeStore::write(const std::vector<Write>& writes) {
+  if (!sure_) TRY(refresh(writes));
+  std::set<std::string> known = known_;
+  std::vector<coordination::Operation> operations;
+  const auto flush = [&]() -> Result<void> {
+    if (operations.empty()) return {};
+    operations.insert(operations.begin(), coordination::Check{kLeader});
+    sure_ = false;
+    TRY(tree_.multi(operations));
+    sure_ = true;
+    known_ = known;
+    operations.clear();
+    return {};
+  };
+  for (const Write& write : writes) {
+    append(write, operations, known);
+    // Beyond the limit of a multi the order of the writes keeps the tree usable in between.
+    if (operations.size() >= kOperationsMax) TRY(flush());
+  }
+  return flush();
+}
+
+void TreeStore::append(const Write& write, std::vector<coordination::Operation>& operations,
+                       std::set<std::string>& known) const {
+  if (write.data) {
+    if (known.insert(write.path).second) {
+      operations.push_back(coordination::Create{write.path, *write.data});
+    } else {
+      operations.push_back(coordination::Set{write.path, *write.data});
+    }
+    return;
+  }
+  std::vector<std::string> gone;
+  for (auto at = known.lower_bound(write.path + "/");
+       at != known.end() && at->starts_with(write.path + "/"); ++at)
+    gone.push_back(*at);
+  if (known.contains(write.path)) gone.insert(gone.begin(), write.path);
+  for (auto path = gone.rbegin(); path != gone.rend(); ++path) {
+    operations.push_back(coordination::Delete{*path});
+    known.erase(*path);
+  }
+}
+
+// Looks which of the paths exist: a write whose outcome is unknown may or may not have happened.
+Result<void> TreeStore::refresh(const std::vector<Write>& writes) {
+  for (const Write& write : writes) {
+    const auto value = TRY(tree_.find(write.path));
+    if (value) {
+      known_.insert(write.path);
+    } else {
+      known_.erase(write.path);
+    }
+    if (write.data || !value) continue;
+    const auto children = TRY(tree_.children(write.path));
+    for (const std::string& child : children) known_.insert(write.path + "/" + child);
+  }
+  sure_ = true;
+  return {};
+}
+
+}  // namespace node::master
