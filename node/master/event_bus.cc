@@ -63,7 +63,8 @@ void EventBus::keep_alive() {
 }
 
 void EventBus::drop_closed() {
-  subscribers_.remove_if([](const Subscriber& subscriber) { return !subscriber.stream->is_open(); });
+  subscribers_.remove_if(
+      [](const Subscriber& subscriber) { return !subscriber.stream->is_open(); });
 }
 
 base::Json EventBus::list() const {

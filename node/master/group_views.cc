@@ -61,7 +61,8 @@ class Tree {
   // Of the group itself, or of the last change of anything in it.
   std::string version_of(const std::string& id) const {
     std::string version = "1970-01-01T00:00:00.000Z";
-    if (id == "/" && !scheduler_.group_versions().empty()) return scheduler_.group_versions().back();
+    if (id == "/" && !scheduler_.group_versions().empty())
+      return scheduler_.group_versions().back();
     for (const auto& [group, info] : scheduler_.groups()) {
       if (is_within(group, id)) version = std::max(version, info.version);
     }

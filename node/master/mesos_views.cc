@@ -69,13 +69,13 @@ Json discovery_json(const Scheduler& scheduler, const Instance& instance) {
 
 Json task_status(const Instance& instance) {
   const std::string& address = instance.status.address;
-  Json status = {{"state", task_state(instance)},
-                 {"timestamp", 0},
-                 {"container_status",
-                  {{"network_infos",
-                    Json::array({{{"ip_addresses",
-                                   Json::array({{{"ip_address", address}, {"protocol", "IPv4"}}})},
-                                  {"ip_address", address}}})}}}};
+  Json status = {
+      {"state", task_state(instance)},
+      {"timestamp", 0},
+      {"container_status",
+       {{"network_infos", Json::array({{{"ip_addresses", Json::array({{{"ip_address", address},
+                                                                       {"protocol", "IPv4"}}})},
+                                        {"ip_address", address}}})}}}};
   if (instance.status.healthy) status["healthy"] = *instance.status.healthy;
   return status;
 }

@@ -249,11 +249,9 @@ Result<void> TreeStore::load_apps(Loaded& loaded) {
     const auto json = TRY(find_json(path));
     if (!json) continue;
     Snapshot::AppRecord record;
+    // Going on without an app would stop its instances, so masterd does not start at all.
     auto app = from_record(*json);
-    if (!app) {
-      loaded.problems.push_back(path + ": " + app.error().detail);
-      continue;
-    }
+    if (!app) return base::prepend(path, app.error());
     record.app = *std::move(app);
     record.removed = json->value("removed", false);
     const auto versions = TRY(list(path));

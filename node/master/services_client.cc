@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/master/services_client.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/log.h"
+
+namespace node::master {
+namespace {
+
+using base::Json;
+
+constexpr base::Duration kDelayMin = std::chrono::milliseconds(50);
+constexpr base::Duration kDelayMax = std::chrono::seconds(5);
+constexpr int kProblemsLogged = 10;
+
+}  // namespace
+
+base::Json services_json(const Scheduler& scheduler, std::int64_t generation) {
+  Json services = Json::array();
+  for (const auto& [id, app] : scheduler.apps()) {
+    if (app.current == nullptr) continue;
+    Json ports = Json::array();
+    for (std::size_t i = 0; i < app.current->ports.size(); ++i) {
+      const PortSlot& slot = app.current->ports[i];
+      if (slot.service_port == 0) continue;
+      const char* protocol = slot.protocol == "udp" ? "udp" : "tcp";
+      ports.push_back({{"index", i}, {"service_port", slot.service_port}, {"protocol", protocol}});
+    }
+    services.push_back(
+        {{"id", id}, {"labels", (*app.current->document)["labels"]}, {"ports", std::move(ports)}});
+  }
+  return {{"generation", generation}, {"services", std::move(services)}};
+}
+
+base::Result<std::unique_ptr<ServicesClient>> ServicesClient::make(sys::EventLoop& loop,
+                                                                   std::string socket) {
+  auto http = TRY(sys::AsyncHttp::make(loop));
+  return std::unique_ptr<ServicesClient>(
+      new ServicesClient(loop, std::move(socket), std::move(http)));
+}
+
+void ServicesClient::send(const Scheduler& scheduler) {
+  if (socket_.empty()) return;
+  waiting_ = base::dump_json(services_json(scheduler, ++generation_));
+  if (!under_way_ && timer_ == nullptr) call();
+}
+
+void ServicesClient::call() {
+  timer_.reset();
+  if (waiting_.empty()) return;
+  sys::HttpCall call;
+  call.method = "PUT";
+  call.url = "http://netfwd/v1/services";
+  call.unix_socket = socket_;
+  call.headers["Content-Type"] = "application/json";
+  call.body = waiting_;
+  sent_ = std::exchange(waiting_, "");
+  under_way_ = true;
+  handle_ = http_->send(std::move(call),
+                        [this](base::Result<sys::HttpReply> reply) { done(std::move(reply)); });
+}
+
+void ServicesClient::done(base::Result<sys::HttpReply> reply) {
+  under_way_ = false;
+  if (reply && reply->status / 100 == 2) {
+    delay_ = {};
+    complained_ = false;
+    const auto body = base::parse_json(reply->body);
+    if (body && body->is_object() && body->contains("problems") && (*body)["problems"].is_array()) {
+      int logged = 0;
+      for (const Json& problem : (*body)["problems"]) {
+        if (++logged > kProblemsLogged) break;
+        base::log::warning("MASTER_SERVICE_LABEL_REFUSED",
+                           "netfwd refused a label of an application, leaving it out",
+                           {{"problem", base::dump_json(problem)}});
+      }
+    }
+  } else {
+    if (waiting_.empty()) waiting_ = sent_;
+    if (!complained_) {
+      const base::Error error =
+          reply ? base::Error{base::Code::unavailable,
+                              "netfwd answered " + std::to_string(reply->status), "netfw_refused"}
+                : reply.error();
+      base::log::warning("MASTER_NETFW_FAILED", "netfwd did not take the services, trying again",
+                         {}, error);
+      complained_ = true;
+    }
+    delay_ = std::clamp(delay_ * 2, kDelayMin, kDelayMax);
+  }
+  if (waiting_.empty()) return;
+  if (delay_.count() == 0) {
+    call();
+  } else {
+    timer_ = loop_.after(delay_, [this] { call(); });
+  }
+}
+
+}  // namespace node::master
