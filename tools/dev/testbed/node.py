@@ -42,6 +42,15 @@ class Node:
         self.leader = 0
         self.loop = ""
 
+    @classmethod
+    def attach(cls, bed_folder, state):
+        """A running node that another process booted."""
+        node = cls.__new__(cls)
+        node.name, node.leader, node.loop = state["name"], state["leader"], state["loop"]
+        node.v4, node.v6 = state["v4"], state["v6"]
+        node.folder, node.process = bed_folder / state["name"], None
+        return node
+
     # Before the first boot.
 
     def prepare(self):
@@ -167,7 +176,14 @@ class Node:
         """An HTTP request from inside the node; sockets are reached with --unix-socket."""
         return self.run(["curl", "-sS", "--max-time", timeout, *options, url], check=check, timeout=timeout + 5)
 
+    def copy_in(self, source, target):
+        """Copies a file or folder of the host to a path in the running node; what is there is replaced."""
+        self.run(["rm", "-rf", target])
+        self.run(["mkdir", "-p", pathlib.Path(target).parent])
+        # Mounts of the node (the data disk) are seen through its PID 1 only.
+        run.output(["cp", "-a", source, f"/proc/{self.leader}/root{target}"])
+
     def describe(self):
         """What another process needs to enter and end this node."""
         return {"name": self.name, "number": self.number, "leader": self.leader,
-                "pid": self.process.pid if self.process else 0, "loop": self.loop}
+                "pid": self.process.pid if self.process else 0, "loop": self.loop, "v4": self.v4, "v6": self.v6}
