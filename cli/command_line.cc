@@ -12,6 +12,7 @@
 #include "cli/app_commands.h"
 #include "cli/follow_commands.h"
 #include "cli/node_commands.h"
+#include "cli/status_command.h"
 
 namespace cli {
 
@@ -215,6 +216,8 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   app.set_version_flag("--version", GESTALT_VERSION);
   Choice choice{session, {}};
   add_global_options(app, session);
+  CLI::App* status = app.add_subcommand("status", "Are the daemons well, do the applications run");
+  status->callback([&choice] { choice.set([&choice] { return show_status(choice.session); }); });
   add_app_commands(app, choice);
   add_deployment_commands(app, choice);
   add_follow_commands(app, choice);

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole commands, from the command line to the bytes on a real HTTP server and back.
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "cli/api.h"
+#include "cli/app_commands.h"
+#include "cli/command_line.h"
+#include "cli/deployment_watch.h"
+#include "cli/follow_commands.h"
+#include "cli/status_command.h"
+#include "tests/support/check_result.h"
+#include "tests/support/temp_folder.h"
+#include "tests/unit/cli/fake_daemon.h"
+
+namespace {
+
+constexpr const char* kWeb =
+    R"({"app":{"id":"/web","instances":2,"tasksRunning":2,"cpus":0.1,"mem":32.0}})";
+constexpr const char* kAttached = "event: event_stream_attached\r\ndata: {}\r\n\r\n";
+
+std::string success(const std::string& id) {
+  return "event: deployment_success\r\ndata: {\"eventType\":\"deployment_success\",\"id\":\"" + id +
+         "\"}\r\n\r\n";
+}
+
+}  // namespace
+
+TEST_GROUP(Commands) {
+  TempFolder folder;
+  FakeDaemon master{folder / "masterd.sock"};
+  std::ostringstream out;
+  std::ostringstream err;
+
+  int run(std::vector<std::string> words) {
+    out.str("");
+    err.str("");
+    std::vector<const char*> argv = {"gestalt", "--run-folder", folder.path().c_str()};
+    for (const std::string& word : words) argv.push_back(word.c_str());
+    return cli::run_command_line(static_cast<int>(argv.size()), argv.data(), out, err);
+  }
+  void expect_asked(const std::vector<std::string>& wanted) {
+    const auto asked = master.asked();
+    for (std::size_t i = 0; i < std::max(wanted.size(), asked.size()); ++i) {
+      STRCMP_EQUAL(i < wanted.size() ? wanted[i].c_str() : "(nothing)",
+                   i < asked.size() ? asked[i].c_str() : "(nothing)");
+    }
+  }
+};
+
+TEST(Commands, list_asks_for_counts_and_prints_a_table) {
+  master.answer("GET /v2/apps", R"({"apps":[{"id":"/web","instances":1,"tasksRunning":1}]})");
+  LONGS_EQUAL(0, run({"app", "list"}));
+  STRCMP_CONTAINS("/web      1/1  running", out.str().c_str());
+  expect_asked({"GET /v2/apps?embed=apps.counts&embed=apps.deployments"});
+}
+
+TEST(Commands, json_is_the_daemons_own_answer) {
+  master.answer("GET /v2/apps", R"({"apps":[],"extra":{"a":1}})");
+  LONGS_EQUAL(0, run({"app", "list", "--json"}));
+  LONGS_EQUAL(1, base::Json::parse(out.str())["extra"]["a"].get<int>());
+}
+
+TEST(Commands, run_creates_the_app_and_waits_for_its_deployment) {
+  master.answer("POST /v2/apps", R"({"id":"/web","deployments":[{"id":"d-1"}]})", 201);
+  master.answer("GET /v2/deployments", R"([{"id":"d-1"}])");
+  master.answer("GET /v2/apps/web", kWeb);
+  master.stream("/v2/events", kAttached + success("d-0") + success("d-1"), FakeDaemon::AtEnd::hold);
+  LONGS_EQUAL(0, run({"app", "run", "--id", "web", "--image", "docker://web:1"}));
+  STRCMP_EQUAL("/web: runs\n", out.str().c_str());
+  STRCMP_CONTAINS("/web: 2 of 2 running\n", err.str().c_str());
+  STRCMP_EQUAL(
+      "POST /v2/apps "
+      R"({"container":{"docker":{"image":"docker://web:1"},"type":"DOCKER"},"id":"web"})",
+      master.asked().at(0).c_str());
+}
+
+TEST(Commands, a_deployment_that_ended_before_the_stream_was_open_is_seen_in_the_list) {
+  master.answer("PUT /v2/apps/web", R"({"version":"v","deploymentId":"d-1"})");
+  master.answer("GET /v2/deployments", "[]");
+  master.answer("GET /v2/apps/web", kWeb);
+  master.stream("/v2/events", kAttached, FakeDaemon::AtEnd::hold);
+  LONGS_EQUAL(0, run({"app", "scale", "/web", "2"}));
+  STRCMP_EQUAL("/web: has 2 instances\n", out.str().c_str());
+  STRCMP_EQUAL("PUT /v2/apps/web {\"instances\":2}", master.asked().at(0).c_str());
+}
+
+TEST(Commands, a_failed_deployment_fails_the_command_and_says_why) {
+  master.answer("POST /v2/apps/web/restart", R"({"version":"v","deploymentId":"d-1"})");
+  master.answer("GET /v2/deployments", R"([{"id":"d-1"}])");
+  master.answer("GET /v2/apps/web", kWeb);
+  master.stream("/v2/events",
+                std::string(kAttached) +
+                    "event: status_update_event\r\ndata: "
+                    R"({"eventType":"status_update_event","appId":"/web","taskId":"t1",)"
+                    R"("taskStatus":"TASK_FAILED","message":"exit status 3"})"
+                    "\r\n\r\nevent: deployment_failed\r\ndata: {\"id\":\"d-1\"}\r\n\r\n");
+  LONGS_EQUAL(6, run({"app", "restart", "web"}));
+  STRCMP_CONTAINS("the deployment of /web failed: t1: exit status 3 [deployment_failed]",
+                  err.str().c_str());
+}
+
+TEST(Commands, a_stream_that_breaks_is_opened_again) {
+  master.answer("PUT /v2/apps/web", R"({"deploymentId":"d-1"})");
+  master.answer("GET /v2/deployments", R"([{"id":"d-1"}])");
+  master.answer("GET /v2/apps/web", kWeb);
+  master.stream("/v2/events", kAttached);
+  master.stream("/v2/events", kAttached + success("d-1"));
+  LONGS_EQUAL(0, run({"app", "scale", "web", "2"}));
+}
+
+TEST(Commands, a_daemon_without_events_does_not_make_the_command_spin) {
+  master.answer("PUT /v2/apps/web", R"({"deploymentId":"d-1"})");
+  master.answer("GET /v2/deployments", R"([{"id":"d-1"}])");
+  master.answer("GET /v2/apps/web", kWeb);
+  master.stream("/v2/events", "");
+  LONGS_EQUAL(4, run({"app", "scale", "web", "2"}));
+  STRCMP_CONTAINS("event_stream_broken", err.str().c_str());
+}
+
+TEST(Commands, a_wait_has_an_end) {
+  master.answer("PUT /v2/apps/web", R"({"deploymentId":"d-1"})");
+  master.answer("GET /v2/deployments", R"([{"id":"d-1"}])");
+  master.answer("GET /v2/apps/web", kWeb);
+  master.stream("/v2/events", kAttached, FakeDaemon::AtEnd::hold);
+  LONGS_EQUAL(7, run({"app", "scale", "web", "2", "--timeout", "1"}));
+  STRCMP_CONTAINS("has not ended after 1s", err.str().c_str());
+}
+
+TEST(Commands, without_waiting_the_deployment_is_named) {
+  master.answer("DELETE /v2/apps/web", R"({"deploymentId":"d-9"})");
+  LONGS_EQUAL(0, run({"app", "rm", "web", "--no-wait", "--force"}));
+  STRCMP_EQUAL("/web: deployment d-9 is under way\n", out.str().c_str());
+  expect_asked({"DELETE /v2/apps/web?force=true"});
+}
+
+TEST(Commands, a_removal_ends_when_the_app_is_gone) {
+  master.answer("DELETE /v2/apps/demo/web", R"({"deploymentId":"d-9"})");
+  master.answer("GET /v2/deployments", "[]");
+  master.stream("/v2/events", kAttached);
+  LONGS_EQUAL(0, run({"app", "rm", "/demo/web"}));
+  STRCMP_EQUAL("/demo/web: removed\n", out.str().c_str());
+}
+
+TEST(Commands, an_app_that_exists_is_a_conflict_with_advice) {
+  master.answer("POST /v2/apps", R"({"message":"An app with id [/web] already exists."})", 409);
+  LONGS_EQUAL(6, run({"app", "run", "--id", "/web", "--image", "x"}));
+  STRCMP_CONTAINS("gestalt app run --update", err.str().c_str());
+}
+
+TEST(Commands, update_puts_the_file_with_the_options_over_it) {
+  std::ofstream(folder / "web.json")
+      << "{\"id\": \"/web\", \"cmd\": \"x\", // a comment\n\"mem\": 8}";
+  master.answer("PUT /v2/apps/web", R"({"deploymentId":""})");
+  LONGS_EQUAL(0, run({"app", "run", (folder / "web.json").string(), "--update", "--mem", "16"}));
+  expect_asked({R"(PUT /v2/apps/web {"cmd":"x","id":"/web","mem":16.0})"});
+  STRCMP_EQUAL("/web: nothing to do\n", out.str().c_str());
+}
+
+TEST(Commands, a_definition_that_masterd_refuses_is_told_field_by_field) {
+  master.answer(
+      "POST /v2/apps",
+      R"({"message":"Object is not valid","details":[{"path":"/cpus","errors":["must be >= 0"]}]})",
+      422);
+  LONGS_EQUAL(1, run({"app", "run", "--id", "/web", "--image", "x", "--cpus", "-1"}));
+  STRCMP_CONTAINS("Object is not valid; /cpus: must be >= 0", err.str().c_str());
+}
+
+TEST(Commands, an_app_that_is_locked_names_the_deployment) {
+  master.answer(
+      "PUT /v2/apps/web",
+      R"({"message":"App is locked by one or more deployments.","deployments":[{"id":"d-7"}]})",
+      409);
+  LONGS_EQUAL(6, run({"app", "scale", "web", "1"}));
+  STRCMP_CONTAINS("locked by one or more deployments. (deployment d-7)", err.str().c_str());
+}
+
+TEST(Commands, an_unknown_app_is_status_3) {
+  master.answer("GET /v2/apps/none", R"({"message":"App '/none' does not exist"})", 404);
+  LONGS_EQUAL(3, run({"app", "show", "/none"}));
+  STRCMP_CONTAINS("App '/none' does not exist", err.str().c_str());
+}
+
+TEST(Commands, kill_says_how_many_are_replaced) {
+  master.answer("DELETE /v2/apps/web/tasks", R"({"tasks":[{"id":"a"},{"id":"b"}]})");
+  LONGS_EQUAL(0, run({"app", "kill", "web"}));
+  STRCMP_EQUAL("/web: 2 instances are being killed and replaced\n", out.str().c_str());
+  master.answer("DELETE /v2/apps/web/tasks/a b", R"({"task":{"id":"a b"}})");
+  LONGS_EQUAL(0, run({"app", "kill", "web", "--instance", "a b"}));
+  STRCMP_EQUAL("/web: 1 instance is being killed and replaced\n", out.str().c_str());
+}
+
+TEST(Commands, deployments_are_listed_shown_and_taken_back) {
+  master.answer("GET /v2/deployments",
+                R"([{"id":"d-1","currentStep":1,"totalSteps":1,"affectedApps":["/web"]}])");
+  LONGS_EQUAL(0, run({"deployment", "list"}));
+  STRCMP_CONTAINS("d-1   1/1  /web", out.str().c_str());
+  LONGS_EQUAL(0, run({"deployment", "show", "d-1"}));
+  LONGS_EQUAL(3, run({"deployment", "show", "d-2"}));
+  master.answer("DELETE /v2/deployments/d-1", R"({"deploymentId":"d-2"})");
+  LONGS_EQUAL(0, run({"deployment", "rollback", "d-1"}));
+  STRCMP_EQUAL("deployment d-2 takes d-1 back\n", out.str().c_str());
+}
+
+TEST(Commands, events_are_printed_until_the_stream_ends) {
+  master.stream("/v2/events", success("d-1"));
+  LONGS_EQUAL(0, run({"events", "--type", "deployment_success"}));
+  STRCMP_CONTAINS("deployment_success", out.str().c_str());
+  expect_asked({"GET /v2/events?plan-format=light&event_type=deployment_success"});
+  LONGS_EQUAL(0, run({"--json", "events"}));
+  STRCMP_EQUAL("{\"eventType\":\"deployment_success\",\"id\":\"d-1\"}\n", out.str().c_str());
+}
+
+TEST(Commands, status_tells_which_daemon_is_down_and_what_runs) {
+  master.answer("GET /health", R"({"status":"ok"})");
+  master.answer("GET /v2/apps", R"({"apps":[{"id":"/web","instances":2,"tasksRunning":1}]})");
+  FakeDaemon agent(folder / "agentd.sock");
+  agent.answer("GET /health", R"({"status":"degraded","problems":["image cache is full"]})");
+  LONGS_EQUAL(1, run({"status"}));
+  STRCMP_EQUAL(
+      "DAEMON   STATE     DETAIL\n"
+      "masterd  ok        -\n"
+      "agentd   degraded  image cache is full\n"
+      "netfwd   down      systemctl status gestalt-netfwd\n"
+      "\n"
+      "applications: 1, instances: 1 of 2 running\n",
+      out.str().c_str());
+}
+
+TEST(Commands, status_is_ok_when_all_is_well) {
+  FakeDaemon agent(folder / "agentd.sock");
+  FakeDaemon netfw(folder / "netfwd.sock");
+  for (FakeDaemon* daemon : {&master, &agent, &netfw}) {
+    daemon->answer("GET /health", R"({"status":"ok"})");
+  }
+  master.answer("GET /v2/apps", R"({"apps":[]})");
+  LONGS_EQUAL(0, run({"--json", "status"}));
+  const base::Json told = base::Json::parse(out.str());
+  LONGS_EQUAL(3, told["daemons"].size());
+  LONGS_EQUAL(0, told["applications"]["apps"].get<int>());
+}
+
+TEST(Commands, wrong_usage_is_status_2) {
+  LONGS_EQUAL(2, run({}));
+  LONGS_EQUAL(2, run({"app"}));
+  LONGS_EQUAL(2, run({"ap", "list"}));
+  LONGS_EQUAL(2, run({"app", "scale", "web", "-1"}));
+  LONGS_EQUAL(2, run({"app", "run", "--id", "/web"}));
+  LONGS_EQUAL(2, run({"app", "run", "--id", "/web", "--image", "x", "--port", "99999"}));
+  LONGS_EQUAL(2, run({"node", "preflight", "--role", "king"}));
+  LONGS_EQUAL(2, run({"node", "preflight", "--only", "cpu.coers"}));
+  LONGS_EQUAL(0, master.asked().size());
+}
+
+TEST(Commands, help_and_version_are_status_0) {
+  LONGS_EQUAL(0, run({"--help"}));
+  STRCMP_CONTAINS("Applications", out.str().c_str());
+  LONGS_EQUAL(0, run({"app", "run", "--help"}));
+  LONGS_EQUAL(0, run({"--version"}));
+}
+
+TEST(Commands, a_masterd_that_is_down_is_status_4) {
+  const char* argv[] = {"gestalt", "--run-folder", "/nonexistent", "app", "list"};
+  LONGS_EQUAL(4, cli::run_command_line(5, argv, out, err));
+  STRCMP_CONTAINS("fix: systemctl status gestalt-masterd", err.str().c_str());
+}
+
+TEST(Commands, preflight_reports_a_fake_machine) {
+  std::filesystem::create_directories(folder / "machine/proc/self");
+  std::ofstream(folder / "machine/proc/self/status") << "Cpus_allowed_list:\t0-1\n";
+  const std::string tree = (folder / "machine").string();
+  LONGS_EQUAL(1, run({"node", "preflight", "--sysroot", tree, "--only", "cpu.cores"}));
+  STRCMP_EQUAL(
+      "FAIL     cpu.cores  2 cores; needed: 4 cores\n"
+      "                    fix: give the machine at least 4 processors\n"
+      "1 failed, 0 warnings, 0 passed\n",
+      out.str().c_str());
+  LONGS_EQUAL(3, run({"node", "preflight", "--sysroot", tree, "--only", "cpu.cores", "--role",
+                      "appliance", "--strict"}));
+  LONGS_EQUAL(0, run({"node", "preflight", "--sysroot", tree, "--only", "cpu.cores", "--waive",
+                      "cpu.cores=test bed"}));
+  LONGS_EQUAL(4, run({"node", "preflight", "--sysroot", "/nonexistent"}));
+}
