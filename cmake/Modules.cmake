@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# add_module, add_daemon, add_suite: the only ways a target comes into being.
+# add_module, add_daemon, add_suite, add_fuzz_target: the only ways a target comes into being.
 
 # One precompiled header serves the whole tree: the standard library's containers and the JSON library.
 function(gestalt_precompile target)
-  if(TARGET gestalt_pch AND NOT GESTALT_FUZZ)
+  if(TARGET gestalt_pch)
     target_precompile_headers(${target} REUSE_FROM gestalt_pch)
   endif()
 endfunction()
@@ -55,4 +55,20 @@ function(add_suite name)
   gestalt_precompile(${name})
   add_test(NAME ${name} COMMAND ${runner} $<TARGET_FILE:${name}> -v)
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL "${arg_SERIAL}")
+endfunction()
+
+# add_fuzz_target(NAME SOURCES a_fuzz.cc LINK targets)
+# A libFuzzer executable of the preset `fuzz`; nothing elsewhere. Its seeds are the files in tests/fuzz/corpus/NAME.
+function(add_fuzz_target name)
+  if(NOT GESTALT_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} nlohmann_json::nlohmann_json Threads::Threads)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_test(NAME ${name} COMMAND ${name} -runs=20000 -max_total_time=10 ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}
+    WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 60)
 endfunction()
