@@ -84,10 +84,11 @@ Result<base::Json> Api::del(const std::string& path) {
   return call(rest::Method::del, path, nullptr);
 }
 
-Result<void> Api::stream(const std::string& path, std::chrono::milliseconds timeout,
+Result<void> Api::stream(const std::string& path, const std::string& accept,
+                         std::chrono::milliseconds timeout,
                          const std::function<bool(std::string_view)>& on_data) {
   sys::HttpCall call = rest::make_call(endpoint_, rest::Method::get, path);
-  call.headers["Accept"] = "text/event-stream, text/plain";
+  call.headers["Accept"] = accept;
   call.timeout = timeout;
   sys::HttpReply reply = TRY(http_.stream(call, on_data));
   if (reply.status >= 200 && reply.status <= 299) return {};

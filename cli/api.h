@@ -27,7 +27,9 @@ class Api {
   base::Result<base::Json> del(const std::string& path);
   // Hands the body of a 2xx reply over as it comes until `on_data` returns false, the stream ends
   // or `timeout` (0: none) has passed: timed_out then.
-  base::Result<void> stream(const std::string& path, std::chrono::milliseconds timeout,
+  // `accept` is the wanted media type.
+  base::Result<void> stream(const std::string& path, const std::string& accept,
+                            std::chrono::milliseconds timeout,
                             const std::function<bool(std::string_view)>& on_data);
 
  private:

@@ -11,7 +11,9 @@
 
 #include "cli/app_commands.h"
 #include "cli/follow_commands.h"
+#include "cli/log_commands.h"
 #include "cli/node_commands.h"
+#include "cli/show_commands.h"
 #include "cli/status_command.h"
 
 namespace cli {
@@ -129,6 +131,31 @@ void add_app_commands(CLI::App& app, Choice& choice) {
   show->callback(
       [&choice, id] { choice.set([&choice, id] { return app_show(choice.session, *id); }); });
   add_app_changes(group, choice);
+
+  CLI::App* logs = group->add_subcommand("logs", "What the instances on this node have written");
+  auto wanted = std::make_shared<LogOptions>();
+  logs->add_option("id", wanted->id, "Application")->required();
+  logs->add_option("--instance", wanted->instance, "Only this instance");
+  logs->add_option("-n,--lines", wanted->lines, "Lines from the end")
+      ->check(CLI::Range(0, 10000))
+      ->capture_default_str();
+  logs->add_flag("-f,--follow", wanted->follow, "Go on until interrupted");
+  logs->callback([&choice, wanted] {
+    choice.set([&choice, wanted] { return app_logs(choice.session, *wanted); });
+  });
+}
+
+void add_netfw_commands(CLI::App& app, Choice& choice) {
+  CLI::App* firewall = app.add_subcommand("fw", "The firewall of this node");
+  firewall->require_subcommand(1);
+  firewall->add_subcommand("show", "Rules and sets")->callback([&choice] {
+    choice.set([&choice] { return firewall_show(choice.session); });
+  });
+  CLI::App* balancer = app.add_subcommand("lb", "The load balancer of this node");
+  balancer->require_subcommand(1);
+  balancer->add_subcommand("show", "Services and what is in rotation")->callback([&choice] {
+    choice.set([&choice] { return balancer_show(choice.session); });
+  });
 }
 
 void add_deployment_commands(CLI::App& app, Choice& choice) {
@@ -163,6 +190,9 @@ void add_follow_commands(CLI::App& app, Choice& choice) {
 void add_node_commands(CLI::App& app, Choice& choice) {
   CLI::App* node = app.add_subcommand("node", "This machine as a node");
   node->require_subcommand(1);
+  node->add_subcommand("show", "Address, resources and what is used of them")->callback([&choice] {
+    choice.set([&choice] { return node_show(choice.session); });
+  });
 
   auto first = std::make_shared<NodeInitOptions>();
   CLI::App* init = node->add_subcommand(
@@ -221,6 +251,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   add_app_commands(app, choice);
   add_deployment_commands(app, choice);
   add_follow_commands(app, choice);
+  add_netfw_commands(app, choice);
   add_node_commands(app, choice);
   try {
     app.parse(argc, argv);

@@ -48,14 +48,15 @@ class Waiter {
       bool got_bytes = false;
       EventReader reader;
       Result<void> inner;
-      const auto outcome =
-          events_.stream(kEventsPath, std::min(left, kStreamMax), [&](std::string_view bytes) {
-            // The first bytes say that the stream is attached: from here on no end is missed.
-            if (!got_bytes) inner = look();
-            got_bytes = true;
-            if (inner) inner = take(reader, bytes);
-            return inner.has_value() && !ended();
-          });
+      const auto outcome = events_.stream(kEventsPath, "text/event-stream",
+                                          std::min(left, kStreamMax), [&](std::string_view bytes) {
+                                            // The first bytes say that the stream is attached: from
+                                            // here on no end is missed.
+                                            if (!got_bytes) inner = look();
+                                            got_bytes = true;
+                                            if (inner) inner = take(reader, bytes);
+                                            return inner.has_value() && !ended();
+                                          });
       if (!inner) return inner;
       if (!outcome && outcome.error().code != Code::timed_out) return outcome;
       const bool ended_by_itself = outcome.has_value() && !ended();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `gestalt events` and `gestalt app logs`: what goes on, as it happens.
+// `gestalt events`: what goes on, as it happens.
 #pragma once
 
 #include <string>

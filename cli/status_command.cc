@@ -17,9 +17,17 @@ Tone tone_of(const std::string& state) {
   return state == "degraded" ? Tone::warning : Tone::bad;
 }
 
-// Reasons of a degraded daemon: {"status": "degraded", "problems": ["…"]} or any other text fields.
+// Reasons of a degraded daemon: {"problems": ["…"]}, {"connected": {"masterd": false}}, "detail".
 std::string detail_of(const Json& health) {
   std::string detail;
+  const Json& connected = value_at(health, "connected");
+  if (connected.is_object()) {
+    for (const auto& [name, there] : connected.items()) {
+      if (there.is_boolean() && !there.get<bool>()) {
+        detail += (detail.empty() ? "not connected to " : ", ") + name;
+      }
+    }
+  }
   const Json& problems = value_at(health, "problems");
   if (problems.is_array()) {
     for (const Json& problem : problems) {

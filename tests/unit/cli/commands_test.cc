@@ -282,3 +282,52 @@ TEST(Commands, preflight_reports_a_fake_machine) {
                       "cpu.cores=test bed"}));
   LONGS_EQUAL(4, run({"node", "preflight", "--sysroot", "/nonexistent"}));
 }
+
+TEST(Commands, logs_of_several_instances_carry_their_short_names) {
+  FakeDaemon agent(folder / "agentd.sock");
+  agent.answer("GET /v1/instances",
+               R"({"instances":[{"id":"web.instance-aaaaaaaa-1._app.1","app":"/web"},
+                  {"id":"web.instance-bbbbbbbb-2._app.1","app":"/web"},{"id":"x","app":"/db"}]})");
+  agent.answer("GET /v1/instances/web.instance-aaaaaaaa-1._app.1/logs",
+               "one\ntwo\x1b[31m\tthree\n");
+  agent.answer("GET /v1/instances/web.instance-bbbbbbbb-2._app.1/logs", "no end of line");
+  LONGS_EQUAL(0, run({"app", "logs", "web", "-n", "5"}));
+  STRCMP_EQUAL("aaaaaaaa  one\naaaaaaaa  two?[31m\tthree\nbbbbbbbb  no end of line\n",
+               out.str().c_str());
+  STRCMP_EQUAL("GET /v1/instances/web.instance-aaaaaaaa-1._app.1/logs?last=5",
+               agent.asked().at(1).c_str());
+}
+
+TEST(Commands, logs_are_followed_until_the_stream_ends) {
+  FakeDaemon agent(folder / "agentd.sock");
+  agent.answer(
+      "GET /v1/instances",
+      R"({"instances":[{"id":"a.instance-1","app":"/web"},{"id":"a.instance-2","app":"/web"}]})");
+  agent.stream("/v1/instances/a.instance-1/logs", "one\n");
+  agent.stream("/v1/instances/a.instance-2/logs", "two\n");
+  LONGS_EQUAL(0, run({"app", "logs", "/web", "-f"}));
+  STRCMP_CONTAINS("1  one\n", out.str().c_str());
+  STRCMP_CONTAINS("2  two\n", out.str().c_str());
+}
+
+TEST(Commands, logs_of_an_app_without_instances_here_are_status_3) {
+  FakeDaemon agent(folder / "agentd.sock");
+  agent.answer("GET /v1/instances", R"({"instances":[]})");
+  LONGS_EQUAL(3, run({"app", "logs", "web"}));
+  STRCMP_CONTAINS("gestalt app show /web", err.str().c_str());
+}
+
+TEST(Commands, firewall_balancer_and_node_are_shown) {
+  FakeDaemon netfw(folder / "netfwd.sock");
+  FakeDaemon agent(folder / "agentd.sock");
+  netfw.answer("GET /v1/firewall", R"({"backend":"iptables","applied":true})");
+  netfw.answer("GET /v1/services", R"({"services":[]})");
+  netfw.answer("GET /v1/instances", R"({"instances":[]})");
+  agent.answer("GET /v1/node", R"({"name":"n1","address":"10.0.0.2"})");
+  LONGS_EQUAL(0, run({"fw", "show"}));
+  STRCMP_CONTAINS("backend iptables, applied", out.str().c_str());
+  LONGS_EQUAL(0, run({"lb", "show"}));
+  STRCMP_EQUAL("no services\n", out.str().c_str());
+  LONGS_EQUAL(0, run({"node", "show"}));
+  STRCMP_CONTAINS("address    10.0.0.2", out.str().c_str());
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/netfw_views.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/views.h"
+#include "common/base/text.h"
+
+namespace cli {
+
+using base::Json;
+
+namespace {
+
+constexpr std::size_t kMembersShown = 20;
+
+// A field that may be text or a number.
+std::string any_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_number() ? format_number(value.get<double>()) : std::string();
+}
+
+// What a packet must have, in words: "set gst-mgmt", "port 22", "icmp 8".
+std::string match_of(const Json& rule) {
+  std::vector<std::string> parts;
+  const auto add = [&](const char* field, const std::string& word) {
+    const std::string text = any_text(value_at(rule, field));
+    if (!text.empty()) parts.push_back(word.empty() ? text : word + " " + text);
+  };
+  add("protocol", "");
+  add("source", "from set");
+  add("source_net", "from");
+  add("port", "port");
+  add("ports", "ports in set");
+  add("endpoints", "to set");
+  add("icmp_type", "type");
+  return parts.empty() ? "all" : base::join(parts, ", ");
+}
+
+std::string render_rules(const Json& rules, const Style& style) {
+  Table table({{"CHAIN"}, {"RULE"}, {"VERDICT"}, {"MATCHES"}});
+  if (rules.is_array()) {
+    for (const Json& rule : rules) {
+      const std::string verdict = text_at(rule, "verdict");
+      table.add({{text_at(rule, "chain")},
+                 {text_at(rule, "name")},
+                 {verdict, verdict == "accept" ? Tone::good : Tone::bad},
+                 {match_of(rule)}});
+    }
+  }
+  return table.empty() ? "no rules\n" : table.render(style);
+}
+
+std::string render_sets(const Json& sets, const Style& style) {
+  Table table({{"SET"}, {"SIZE", Align::right}, {"MEMBERS"}});
+  if (!sets.is_object()) return {};
+  for (const auto& [name, members] : sets.items()) {
+    if (!members.is_array()) continue;
+    std::vector<std::string> texts;
+    for (const Json& member : members) {
+      if (texts.size() == kMembersShown) {
+        texts.emplace_back("…");
+        break;
+      }
+      texts.push_back(any_text(member));
+    }
+    table.add({{name}, {std::to_string(members.size())}, {base::join(texts, " ")}});
+  }
+  return table.empty() ? std::string() : "\n" + table.render(style);
+}
+
+std::string error_line(const Json& error) {
+  if (!error.is_object()) return {};
+  return "error: " + printable(text_at(error, "detail")) + " [" +
+         printable(text_at(error, "reason")) + "]\n";
+}
+
+struct Members {
+  std::size_t known = 0;
+  std::size_t in_rotation = 0;
+  std::vector<std::string> nodes;
+};
+
+// The instances of a service; when `pool` is known, whether HAProxy has them in rotation there.
+Members members_of(const Json& instances, const std::string& service, const std::string& pool) {
+  Members members;
+  const Json& list = value_at(instances, "instances");
+  if (!list.is_array()) return members;
+  for (const Json& instance : list) {
+    if (text_at(instance, "service") != service) continue;
+    ++members.known;
+    members.nodes.push_back(text_at(instance, "node"));
+    const Json& places = value_at(instance, "members");
+    if (!places.is_array()) continue;
+    for (const Json& place : places) {
+      const bool here = pool.empty() || text_at(place, "pool") == pool;
+      if (here && flag_at(place, "in_rotation")) {
+        ++members.in_rotation;
+        break;
+      }
+    }
+  }
+  return members;
+}
+
+}  // namespace
+
+std::string render_firewall(const Json& firewall, const Style& style) {
+  std::string out = "backend " + printable(text_at(firewall, "backend", "unknown")) + ", " +
+                    (flag_at(firewall, "applied") ? "applied" : "not applied") + "\n";
+  out += error_line(value_at(firewall, "error"));
+  for (const char* family : {"ipv4", "ipv6"}) {
+    out += "\n" + std::string(family) + "\n" +
+           render_rules(value_at(firewall, std::string("rules/") + family), style);
+  }
+  return out + render_sets(value_at(firewall, "sets"), style);
+}
+
+std::string render_balancer(const Json& services, const Json& instances, const Style& style) {
+  Table table(
+      {{"SERVICE"}, {"PORT", Align::right}, {"IN ROTATION", Align::right}, {"VHOST"}, {"NODES"}});
+  const Json& list = value_at(services, "services");
+  if (list.is_array()) {
+    for (const Json& service : list) {
+      const std::string id = text_at(service, "id");
+      const Json& ports = value_at(service, "ports");
+      if (!ports.is_array()) continue;
+      for (const Json& port : ports) {
+        const Members members = members_of(instances, id, text_at(port, "pool"));
+        const std::string index = format_number(number_at(port, "index"));
+        const Tone tone = members.in_rotation == 0              ? Tone::bad
+                          : members.in_rotation < members.known ? Tone::warning
+                                                                : Tone::good;
+        table.add(
+            {{id},
+             {format_number(number_at(port, "service_port"))},
+             {std::to_string(members.in_rotation) + "/" + std::to_string(members.known), tone},
+             {text_at(service, "labels/HAPROXY_" + index + "_VHOST")},
+             {base::join(members.nodes, ",")}});
+      }
+    }
+  }
+  std::string out = table.empty() ? "no services\n" : table.render(style);
+  const Json& problems = value_at(services, "problems");
+  if (problems.is_array()) {
+    for (const Json& problem : problems) {
+      out += "problem: " + printable(text_at(problem, "service")) + " " +
+             printable(text_at(problem, "label")) + ": " + printable(text_at(problem, "detail")) +
+             "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace cli

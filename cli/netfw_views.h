@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// netfwd's answers as text for people. Pure.
+#pragma once
+
+#include <string>
+
+#include "cli/table.h"
+#include "common/base/json.h"
+
+namespace cli {
+
+// GET /v1/firewall: the rules of both families in order, then the sets they name.
+std::string render_firewall(const base::Json& firewall, const Style& style);
+// GET /v1/services and GET /v1/instances: one line for each service port, with its members.
+std::string render_balancer(const base::Json& services, const base::Json& instances,
+                            const Style& style);
+
+}  // namespace cli

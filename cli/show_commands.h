@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands that only look at one daemon of a node: `fw show`, `lb show`, `node show`.
+#pragma once
+
+#include "cli/session.h"
+
+namespace cli {
+
+Status firewall_show(const Session& session);
+Status balancer_show(const Session& session);
+Status node_show(const Session& session);
+
+// GET /v1/node of agentd as text. Pure.
+std::string render_node(const base::Json& node, const Style& style);
+
+}  // namespace cli
