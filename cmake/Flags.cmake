@@ -48,6 +48,13 @@ if(GESTALT_FUZZ)
 endif()
 find_program(GESTALT_CCACHE ccache)
 if(GESTALT_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${GESTALT_CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${GESTALT_CCACHE})
+  # Paths relative to the tree, so that another clone hits what this one compiled; the sloppiness is what ccache's manual
+  # asks for with precompiled headers.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${GESTALT_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+  endif()
 endif()
