@@ -30,6 +30,7 @@ function(add_daemon name)
   target_link_libraries(${name} PRIVATE ${arg_LINK} nlohmann_json::nlohmann_json Threads::Threads)
   gestalt_precompile(${name})
   install(TARGETS ${name} RUNTIME DESTINATION ${arg_DESTINATION})
+  set_property(GLOBAL APPEND PROPERTY GESTALT_EXECUTABLES ${name})  # tests/tidy looks at how each is hardened
 endfunction()
 
 # add_suite(NAME SOURCES a_test.cc ... LINK targets [LABEL unit] [TIMEOUT seconds] [SERIAL] [ON_NODE])

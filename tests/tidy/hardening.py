@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Reads executables with readelf and reports what protection each lacks.
+
+    tests/tidy/hardening.py EXECUTABLE…
+
+Wanted: position independent (PIE), relocations read-only after start (RELRO with BIND_NOW), a stack that is not
+executable, the stack protector, no search path for libraries (RPATH, RUNPATH).
+"""
+import re
+import subprocess
+import sys
+
+SECONDS_MAX = 60
+
+
+def readelf(*arguments):
+    done = subprocess.run(["readelf", "--wide", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=SECONDS_MAX, text=True)
+    if done.returncode != 0 or "Error" in done.stderr:
+        raise ValueError(done.stderr.strip())
+    return done.stdout
+
+
+def weaknesses(path):
+    """What the executable at `path` lacks, in words."""
+    header = readelf("--file-header", "--program-headers", "--dynamic", path)
+    symbols = readelf("--dyn-syms", path)
+    found = []
+    if not re.search(r"Type:\s+DYN", header) or "INTERP" not in header:
+        found.append("it is not position independent (-pie)")
+    if "GNU_RELRO" not in header:
+        found.append("no RELRO segment (-z relro)")
+    if not re.search(r"\(FLAGS(_1)?\).*\b(BIND_NOW|NOW)\b", header):
+        found.append("symbols are not bound at start (-z now)")
+    stack = re.search(r"GNU_STACK(?:\s+0x[0-9a-f]+){5}\s+([RWE ]+?)\s+0x", header)
+    if stack is None or "E" in stack.group(1):
+        found.append("its stack is executable (-z noexecstack)")
+    if "__stack_chk_fail" not in symbols:
+        found.append("no stack protector (-fstack-protector-strong)")
+    if re.search(r"\((RPATH|RUNPATH)\)", header):
+        found.append("it has a search path for libraries (RPATH)")
+    return found
+
+
+def main():
+    count = 0
+    for path in sys.argv[1:]:
+        for weakness in weaknesses(path):
+            print(f"{path}: {weakness}")
+            count += 1
+    print(f"{len(sys.argv) - 1} executables, {count} weaknesses")
+    return 1 if count or len(sys.argv) == 1 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Shows exposure.py an open unit and hardening.py a weak executable, and sees that they say so."""
+import os
+import subprocess
+import tempfile
+import unittest
+
+import exposure
+import hardening
+
+OPEN_UNIT = "[Service]\nExecStart=/bin/true\n"
+CLOSED_UNIT = OPEN_UNIT + "".join(line + "\n" for line in (
+    "DynamicUser=yes", "CapabilityBoundingSet=", "PrivateNetwork=yes", "PrivateDevices=yes", "PrivateUsers=yes",
+    "ProtectSystem=strict", "ProtectHome=yes", "ProtectProc=invisible", "ProcSubset=pid", "ProtectClock=yes",
+    "ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes", "ProtectControlGroups=yes",
+    "ProtectHostname=yes", "RestrictAddressFamilies=none", "RestrictNamespaces=yes", "RestrictRealtime=yes",
+    "LockPersonality=yes", "MemoryDenyWriteExecute=yes", "SystemCallArchitectures=native", "UMask=0077",
+    "SystemCallFilter=@basic-io", "NoNewPrivileges=yes"))
+PROGRAM = "#include <string.h>\nint main(int n, char** v) { char b[64]; strcpy(b, v[0]); return b[n]; }\n"
+STRONG = ["-fPIE", "-pie", "-Wl,-z,relro", "-Wl,-z,now", "-fstack-protector-strong", "-O0"]
+
+
+class Exposure(unittest.TestCase):
+    def check(self, units, budgets):
+        with tempfile.TemporaryDirectory(prefix="tidy-test-") as folder:
+            for name, text in units.items():
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(text)
+            return exposure.check(folder, budgets)
+
+    def test_an_open_unit_breaks_its_budget(self):
+        wrong, figures = self.check({"a.service": OPEN_UNIT}, {"a.service": (2.0, 1.0, "why")})
+        self.assertGreater(figures["a.service"], 9.0)
+        self.assertEqual(1, len(wrong))
+        self.assertIn("at most 2.0", wrong[0])
+
+    def test_a_closed_unit_keeps_it(self):
+        wrong, figures = self.check({"a.service": CLOSED_UNIT}, {"a.service": (1.5, 1.5, "why")})
+        self.assertEqual([], wrong)
+        self.assertLess(figures["a.service"], 1.5)
+
+    def test_a_unit_without_budget_a_budget_without_unit_and_an_empty_folder(self):
+        self.assertIn("no budget", self.check({"a.service": CLOSED_UNIT}, {})[0][0])
+        self.assertIn("no such unit", self.check({"a.service": CLOSED_UNIT},
+                                                 {"a.service": (9, 9, ""), "b.service": (9, 9, "")})[0][0])
+        self.assertIn("no unit", self.check({}, {})[0][0])
+
+    def test_text_that_is_no_unit_is_an_error(self):
+        with self.assertRaises(ValueError):
+            self.check({"a.service": "not a unit\n"}, {"a.service": (9, 9, "")})
+
+
+class Hardening(unittest.TestCase):
+    def weaknesses(self, flags):
+        with tempfile.TemporaryDirectory(prefix="tidy-test-") as folder:
+            source, program = os.path.join(folder, "a.c"), os.path.join(folder, "a")
+            with open(source, "w", encoding="utf-8") as file:
+                file.write(PROGRAM)
+            subprocess.run(["cc", "-w", *flags, source, "-o", program], check=True, stdin=subprocess.DEVNULL)
+            return hardening.weaknesses(program)
+
+    def test_a_strong_executable(self):
+        self.assertEqual([], self.weaknesses(STRONG))
+
+    def test_each_flag_that_is_missing_is_noticed(self):
+        for worse, word in ((["-no-pie", "-fno-pie"], "-pie"), (["-Wl,-z,norelro"], "relro"),
+                            (["-Wl,-z,lazy"], "-z now"), (["-Wl,-z,execstack"], "executable"),
+                            (["-fno-stack-protector"], "protector"), (["-Wl,-rpath,/tmp"], "RPATH")):
+            found = self.weaknesses(STRONG + worse)
+            self.assertEqual(1, len(found), (worse, found))
+            self.assertIn(word, found[0])
+
+    def test_a_file_that_is_no_executable_is_an_error(self):
+        with self.assertRaises(ValueError):
+            hardening.weaknesses(__file__)
+
+
+if __name__ == "__main__":
+    unittest.main()
