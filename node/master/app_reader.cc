@@ -42,6 +42,12 @@ constexpr std::string_view kKept[] = {"executor",       "storeUrls",
                                       "resourceLimits", "executorResources",
                                       "check"};
 
+// Whole numbers are shown without a fraction, as clients sent them.
+Json number(double value) {
+  const bool whole = value == std::floor(value) && std::fabs(value) < 1e15;
+  return whole ? Json(static_cast<std::int64_t>(value)) : Json(value);
+}
+
 class Reader {
  public:
   Reader(const Json& wanted, std::string_view base, std::string pointer, Problems& problems)
@@ -119,9 +125,9 @@ class Reader {
     app_.memory_bytes = static_cast<std::int64_t>(mem * kMib);
     app_.disk_bytes = static_cast<std::int64_t>(disk * kMib);
     document_["instances"] = instances;
-    document_["cpus"] = app_.cpus;
-    document_["mem"] = mem;
-    document_["disk"] = disk;
+    document_["cpus"] = number(app_.cpus);
+    document_["mem"] = number(mem);
+    document_["disk"] = number(disk);
     document_["gpus"] = 0;
   }
 
@@ -145,9 +151,9 @@ class Reader {
     fields.optional("maxLaunchDelaySeconds", delay_max, {0, 86'400});
     app_.backoff = seconds(backoff);
     app_.launch_delay_max = seconds(delay_max);
-    document_["backoffSeconds"] = backoff;
-    document_["backoffFactor"] = app_.backoff_factor;
-    document_["maxLaunchDelaySeconds"] = delay_max;
+    document_["backoffSeconds"] = number(backoff);
+    document_["backoffFactor"] = number(app_.backoff_factor);
+    document_["maxLaunchDelaySeconds"] = number(delay_max);
     if (!document_.contains("executor")) document_["executor"] = "";
     std::int64_t grace = -1;
     fields.optional("taskKillGracePeriodSeconds", grace, {0, 86'400});
@@ -507,8 +513,8 @@ class Reader {
       in.optional("maximumOverCapacity", app_.over_capacity_max, {0, 1});
       close(in);
     }
-    document_["upgradeStrategy"] = {{"minimumHealthCapacity", app_.health_capacity_min},
-                                    {"maximumOverCapacity", app_.over_capacity_max}};
+    document_["upgradeStrategy"] = {{"minimumHealthCapacity", number(app_.health_capacity_min)},
+                                    {"maximumOverCapacity", number(app_.over_capacity_max)}};
   }
 
   void read_unreachable(Fields& fields) {

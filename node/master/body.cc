@@ -48,12 +48,13 @@ class Body final : public rest::DaemonBody {
   Result<void> start(const Config& config) {
     tree_ = TRY(coordination::open_local({.folder = config.coordination_folder}));
     ServiceOptions options{.address = config.address, .netfw_socket = config.netfw_socket};
+    // The first TCP listener is Marathon's and the second Mesos'; both serve all routes.
+    std::vector<int> ports;
     for (const rest::ListenerOptions& listener : config.listen) {
-      if (listener.unix_path.empty() && listener.port == kMesosPort)
-        options.mesos_port = listener.port;
-      if (listener.unix_path.empty() && listener.port != kMesosPort && listener.port != 0)
-        options.http_port = listener.port;
+      if (listener.unix_path.empty()) ports.push_back(listener.port);
     }
+    if (!ports.empty()) options.http_port = ports.front();
+    if (ports.size() > 1) options.mesos_port = ports[1];
     service_ = TRY(MasterService::start(
         {context_.loop, *tree_, base::system_clock(), base::system_rng(), context_.metrics},
         options));

@@ -21,6 +21,8 @@ Json body_of(const Response& response) {
 Response error_reply(const base::Error& error, const rest::Request& request) {
   Response response = rest::problem(error, request.id);
   Json body = body_of(response);
+  // python3-marathon reads a message from exactly this type only.
+  response.headers["Content-Type"] = "application/json";
   body["message"] = body.value("detail", error.detail);
   if (!error.pointer.empty())
     body["details"] =
@@ -31,8 +33,8 @@ Response error_reply(const base::Error& error, const rest::Request& request) {
 
 Response invalid_reply(const Problems& problems, const rest::Request& request) {
   constexpr int kUnprocessable = 422;
-  Response response = rest::problem(
-      {base::Code::invalid_argument, problems.text(), "definition_invalid"}, request.id);
+  Response response = error_reply(
+      {base::Code::invalid_argument, problems.text(), "definition_invalid"}, request);
   Json body = body_of(response);
   body.update(problems.to_json());
   body["status"] = kUnprocessable;
