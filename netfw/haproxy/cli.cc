@@ -220,14 +220,20 @@ base::Result<RouteMap> read_map(CliSession& session, const std::filesystem::path
   return out;
 }
 
-base::Result<long> read_pid(CliSession& session) {
+base::Result<WorkerInfo> read_info(CliSession& session) {
   const std::string reply = TRY(session.ask(Command::show_info()));
-  constexpr std::string_view kName = "Pid: ";
+  constexpr std::string_view kPid = "Pid: ";
+  constexpr std::string_view kDescription = "description: ";
+  WorkerInfo out;
   for (const std::string_view line : base::split(reply, '\n')) {
-    if (!line.starts_with(kName)) continue;
-    return static_cast<long>(TRY(base::parse_int(line.substr(kName.size()), 1, INT32_MAX)));
+    if (line.starts_with(kPid)) {
+      out.pid = static_cast<long>(TRY(base::parse_int(line.substr(kPid.size()), 1, INT32_MAX)));
+    } else if (line.starts_with(kDescription)) {
+      out.description = line.substr(kDescription.size());
+    }
   }
-  return unreadable("show info has no Pid");
+  if (out.pid == 0) return unreadable("show info has no Pid");
+  return out;
 }
 
 base::Result<std::map<ServerName, unsigned>> read_sessions(CliSession& session,

@@ -69,7 +69,11 @@ class CliSession {
 // Errors: those of ask(); corrupt haproxy_reply_unreadable.
 base::Result<SeenPools> read_servers(CliSession& session);
 base::Result<RouteMap> read_map(CliSession& session, const std::filesystem::path& file);
-base::Result<long> read_pid(CliSession& session);
+struct WorkerInfo {
+  long pid = 0;
+  std::string description = {};  // of the configuration that runs
+};
+base::Result<WorkerInfo> read_info(CliSession& session);
 // Sessions that are under way on each member of a pool.
 base::Result<std::map<ServerName, unsigned>> read_sessions(CliSession& session,
                                                            const PoolName& pool);

@@ -16,13 +16,14 @@ std::string bind_line(const LbSkeleton& skeleton, const std::string& ports,
   return (skeleton.ipv6 ? "  bind :::" + ports + " v4v6" : "  bind *:" + ports) + options + "\n";
 }
 
-std::string render_global(const LbSkeleton& skeleton) {
+std::string render_global(const LbSkeleton& skeleton, const std::string& fingerprint) {
   std::string out = "global\n";
   // The daemon keeps one session open for as long as both live.
   out += "  stats socket " + skeleton.admin_socket.string() +
          " mode 600 level admin expose-fd listeners\n"
          "  stats timeout 20d\n"
          "  hard-stop-after 60s\n";
+  if (!fingerprint.empty()) out += "  description " + fingerprint + "\n";
   out += "  maxconn " + std::to_string(skeleton.connections_max) + "\n";
   if (!skeleton.user.empty()) out += "  user " + skeleton.user + "\n";
   if (!skeleton.certificate_folder.empty()) {
@@ -125,6 +126,21 @@ std::string render_pool(const PoolName& pool, const LbServers* servers) {
   return out;
 }
 
+std::string render(const LbSkeleton& skeleton, const LbState& state,
+                   const std::string& fingerprint) {
+  std::string out = "# Written by gestalt-netfwd, which replaces it: changes are lost.\n";
+  out += render_global(skeleton, fingerprint) + render_defaults() + render_web(skeleton) +
+         render_ports(skeleton) + "backend nobody\n  mode http\n";
+  for (const auto& [kind, count] : skeleton.pools) {
+    for (unsigned number = 0; number < count; ++number) {
+      const PoolName pool(kind, number);
+      const auto members = state.pools.find(pool);
+      out += render_pool(pool, members == state.pools.end() ? nullptr : &members->second);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string host_and_port(const IpAddress& address, std::uint16_t port) {
@@ -144,22 +160,22 @@ std::filesystem::path map_path(const LbSkeleton& skeleton, MapId id) {
 std::string_view server_options() {
   // pool-…: without them HAProxy 2.6 keeps no idle connection to a server added at runtime.
   // observe: a member that refuses a connection is out at once, and back after one good check.
-  return "weight 100 check inter 2s rise 1 fall 3 observe layer4 error-limit 1 on-error mark-down "
+  return "weight 100 check inter 2s fastinter 250ms downinter 500ms rise 1 fall 3 observe layer4 "
+         "error-limit 1 on-error mark-down "
          "pool-max-conn 256 pool-purge-delay 2s";
 }
 
 std::string render_config(const LbSkeleton& skeleton, const LbState& state) {
-  std::string out = "# Written by gestalt-netfwd, which replaces it: changes are lost.\n";
-  out += render_global(skeleton) + render_defaults() + render_web(skeleton) +
-         render_ports(skeleton) + "backend nobody\n  mode http\n";
-  for (const auto& [kind, count] : skeleton.pools) {
-    for (unsigned number = 0; number < count; ++number) {
-      const PoolName pool(kind, number);
-      const auto members = state.pools.find(pool);
-      out += render_pool(pool, members == state.pools.end() ? nullptr : &members->second);
-    }
+  return render(skeleton, state, fingerprint(skeleton));
+}
+
+std::string fingerprint(const LbSkeleton& skeleton) {
+  // FNV-1a: it tells versions of our own text apart, nothing more.
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : render(skeleton, {}, "")) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   }
-  return out;
+  return "gestalt-" + std::to_string(hash);
 }
 
 std::string render_map(const RouteMap& map) {

@@ -42,6 +42,9 @@ std::filesystem::path map_path(const LbSkeleton& skeleton, MapId id);
 std::string render_config(const LbSkeleton& skeleton, const LbState& state);
 std::string render_map(const RouteMap& map);
 
+// Tells skeletons apart. The configuration carries it, and `show info` tells which one runs.
+std::string fingerprint(const LbSkeleton& skeleton);
+
 // "10.0.0.2:3001" or "[fd00::2]:3001".
 std::string host_and_port(const IpAddress& address, std::uint16_t port);
 // The words behind a server's address, the same in the file and in `add server`.

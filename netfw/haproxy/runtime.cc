@@ -53,6 +53,12 @@ base::Result<void> ask_master(const std::filesystem::path& path, std::string_vie
   return {};
 }
 
+base::Error no_session() {
+  return {.code = base::Code::unavailable,
+          .detail = "there is no session with HAProxy",
+          .reason = "haproxy_unreachable"};
+}
+
 void pause(std::chrono::milliseconds time) {
   const timespec wait = {0, static_cast<long>(time.count()) * 1'000'000};
   nanosleep(&wait, nullptr);
@@ -63,7 +69,9 @@ void pause(std::chrono::milliseconds time) {
 base::Result<void> LbRuntime::connect() {
   session_.reset();
   CliSession session = TRY(CliSession::open(skeleton_.admin_socket));
-  pid_ = TRY(read_pid(session));
+  const WorkerInfo info = TRY(read_info(session));
+  pid_ = info.pid;
+  is_stale_ = info.description != fingerprint(skeleton_);
   session_ = std::move(session);
   auto done = read_back();
   if (!done) session_.reset();
@@ -71,7 +79,7 @@ base::Result<void> LbRuntime::connect() {
 }
 
 base::Result<void> LbRuntime::read_back() {
-  CHECK_THAT(session_.has_value());
+  if (!session_) return no_session();
   LbSeen seen;
   seen.pools = TRY(read_servers(*session_));
   for (const MapId id : kMapIds) {
@@ -118,7 +126,7 @@ base::Result<void> LbRuntime::remove(const RemoveServer& step) {
 }
 
 base::Result<void> LbRuntime::replace(const ReplaceMap& step) {
-  if (!session_) return ask(Command::show_info());
+  if (!session_) return no_session();
   const std::filesystem::path file = map_path(skeleton_, step.map);
   const auto reply = session_->ask(Command::prepare_map(file));
   if (!reply) return reply.error();

@@ -30,6 +30,8 @@ class LbRuntime {
   long pid() const { return pid_; }
 
   const LbSeen& seen() const { return seen_; }
+  // One cheap question: fails when the session is dead.
+  base::Result<void> check() { return ask(Command::show_info()); }
   // Reads servers and maps again.
   base::Result<void> read_back();
   // Carries out one step of plan_balance(). Errors: failed_precondition haproxy_member_busy when a
@@ -39,6 +41,8 @@ class LbRuntime {
   base::Result<std::map<ServerName, unsigned>> sessions(const PoolName& pool);
 
   const LbSkeleton& skeleton() const { return skeleton_; }
+  // Whether HAProxy runs from another skeleton than ours: it was started before ours was written.
+  bool is_stale() const { return is_stale_; }
   // Checks the file with `haproxy -c`, asks the master for a reload, waits for the new worker and
   // connects to it. The file has been written before.
   // Errors: invalid_argument haproxy_config_refused; timed_out haproxy_reload_silent.
@@ -56,6 +60,7 @@ class LbRuntime {
   std::optional<CliSession> session_;
   LbSeen seen_;
   long pid_ = 0;
+  bool is_stale_ = false;
 };
 
 // Writes the configuration and the maps durably where they differ from what is there.

@@ -87,7 +87,7 @@ TEST(LbRuntime, a_new_application_is_served_by_host_and_by_port_without_a_reload
   CHECK_EQUAL(503, http_get(80, "wild.demo", "/").status);
   CHECK_EQUAL(503, http_get(80, "a.b.wild.demo", "/").status);
   CliSession again = UNWRAP(CliSession::open(skeleton.admin_socket));
-  CHECK_EQUAL(pid, UNWRAP(read_pid(again)));
+  CHECK_EQUAL(pid, UNWRAP(read_info(again)).pid);
   instances.clear();
   reconcile();
   CHECK_EQUAL(503, http_get(80, "web.demo", "/").status);

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// gestalt-netfwd's configuration, /etc/gestalt/netfwd.json. Every field is `reload: restart`.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/base/json.h"
+#include "common/rest/server.h"
+#include "netfw/api/wire.h"
+#include "netfw/haproxy/config.h"
+
+namespace netfw {
+
+// unit: systemd runs HAProxy (gestalt-haproxy.service). child: the daemon runs it. off: there is
+// none on this node.
+enum class HaproxyMode { unit, child, off };
+
+struct Config {
+  std::vector<rest::ListenerOptions> listen;
+  std::filesystem::path state_folder = "/var/lib/gestalt/netfw";
+  std::filesystem::path tokens_file = "/var/lib/gestalt/credentials/tokens.json";
+  // User names on this machine and what they may do on the unix socket.
+  std::map<std::string, std::vector<std::string>> peer_scopes = {
+      {"gestalt-master", {"netfw:deploy", "netfw:read"}}};
+
+  bool firewall = true;  // false: leave the packet filter alone
+  std::filesystem::path helper = "/usr/libexec/gestalt/gestalt-netfw-iptc";
+  std::filesystem::path lock_file = "/run/xtables.lock";
+  Policy policy = default_policy();  // until one is stored
+
+  HaproxyMode haproxy_mode = HaproxyMode::unit;
+  std::filesystem::path haproxy_binary = "/usr/sbin/haproxy";
+  std::filesystem::path haproxy_run_folder = "/run/gestalt/haproxy";
+  std::filesystem::path certificates = "/etc/gestalt/certificates";
+  LbSkeleton skeleton;  // without extra ports and pools, which the services decide
+};
+
+// Errors: those of Fields, with a pointer.
+base::Result<Config> read_config(const base::Json& json);
+
+}  // namespace netfw

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the daemon knows and does: desired state in, firewall and load balancer brought to it, the
+// state kept on disk.
+//
+// Used by the routes (on workers) and by the daemon's body (ticks). Knows no HTTP and no event
+// loop.
+// 1. Every change is level-triggered: it changes the desired state, then the difference to what is
+// known of kernel and HAProxy is carried out; a tick compares with what they really have.
+// 2. A call returns when kernel and HAProxy agree and the state is on disk, or with the error that
+// stands in the way; the change stays desired then and is tried again by ticks.
+// 3. Disk writes never happen under the lock that guards the fast path; concurrent calls share one
+// commit.
+// Threads: any; lock order flush_mutex_, mutex_.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "common/base/clock.h"
+#include "common/base/json.h"
+#include "netfw/daemon/balancer.h"
+#include "netfw/daemon/guardian.h"
+#include "netfw/daemon/state_store.h"
+#include "netfw/model/backend.h"
+
+namespace netfw {
+
+class Engine {
+ public:
+  struct Parts {
+    StateStore store;
+    std::unique_ptr<FwBackend> firewall;  // none: the packet filter is left alone
+    std::unique_ptr<Balancer> balancer;   // none: no HAProxy on this node
+    LbLimits limits;
+    Policy first_policy;
+    Skeleton::Options guardian_firewall;
+    std::filesystem::path guardian_program;  // empty: no trials
+    base::Clock& clock;
+  };
+  struct Hooks {
+    // Something needs a tick soon. Threads: any.
+    std::function<void()> wake;
+    // A trial began: watch this descriptor and tick when it is readable; -1 when it is over.
+    std::function<void(int fd)> watch_guardian;
+  };
+
+  static base::Result<std::unique_ptr<Engine>> make(Parts parts, Hooks hooks);
+
+  struct ServicesReply {
+    std::int64_t generation = 0;
+    std::vector<Problem> problems;
+  };
+  // `text` is what is stored: the same set as JSON.
+  base::Result<ServicesReply> put_services(ServiceSet set, std::string text);
+  base::Result<void> put_instance(Instance instance);
+  base::Result<void> put_node_instances(const NodeName& node, std::vector<Instance> instances);
+  base::Result<void> remove_instance(const InstanceId& id);
+  struct DrainReply {
+    bool drained = false;
+    unsigned sessions = 0;
+  };
+  // Errors: not_found instance_unknown.
+  base::Result<DrainReply> drain(const InstanceId& id, std::chrono::milliseconds deadline);
+
+  // With `trial` the old policy comes back after that time unless confirm() is called.
+  // Errors: failed_precondition policy_locks_out, policy_trial_pending, guardian_not_armed.
+  base::Result<void> put_policy(const Policy& policy, std::optional<std::chrono::seconds> trial);
+  // Errors: failed_precondition policy_no_trial, guardian_gone.
+  base::Result<void> confirm_policy();
+  base::Result<void> rollback_policy();
+
+  // Compares with kernel and HAProxy and mends; reconnects. Returns whether another tick is wanted
+  // soon.
+  bool tick();
+  // Writes HAProxy's files when they are behind. Call it at most a second after a change.
+  void write_files();
+
+  base::Json status();
+  base::Json services();
+  base::Json instances();
+  base::Json firewall();
+  base::Json policy();
+  Judgement judge(const Packet& packet);
+  // Kept up to date by every change, so that a reader never waits for one under way.
+  struct Figures {
+    std::atomic<bool> healthy = false;
+    std::atomic<bool> haproxy_connected = false;
+    std::atomic<std::size_t> instances = 0;
+    std::atomic<std::size_t> services = 0;
+    std::atomic<std::size_t> rules = 0;
+    std::atomic<std::uint64_t> reloads = 0;
+  };
+  const Figures& figures() const { return figures_; }
+
+ private:
+  Engine(Parts parts, Hooks hooks, StoredState state);
+  base::Result<void> start();
+
+  struct Round {
+    std::optional<base::Error> firewall;
+    std::optional<base::Error> balancer;
+  };
+  Round converge();  // needs the lock
+  base::Result<void> finish(const Round& round, bool wait_for_balancer);
+  std::optional<base::Error> carry_out(const std::vector<Step>& steps);
+  FirewallIr desired_firewall() const;
+  std::set<Endpoint> unhealthy_endpoints() const;
+  LbDesired desired_balance();
+  void set_instance(Instance instance);
+  void note_problems(const std::vector<Problem>& problems);
+  base::Result<void> flush();
+  bool verify_firewall();               // needs the lock; true when all is well
+  bool verify_balancer(bool thorough);  // needs the lock
+  base::Result<void> set_policy(const Policy& policy);
+  bool end_trial_when_over();  // needs the lock
+  void note_figures();         // needs the lock
+  std::vector<std::pair<PoolName, ServerName>> members_of(const Instance& instance) const;
+  base::Result<unsigned> count_sessions(const InstanceId& id);
+
+  Parts parts_;
+  const Hooks hooks_;
+
+  std::mutex flush_mutex_;  // held while a commit is under way
+  std::mutex mutex_;        // guards all below
+  std::condition_variable balancer_back_;
+  StoredState state_;
+  Policy policy_;
+  std::optional<Policy> policy_before_trial_;
+  std::optional<Guardian> guardian_;
+  Writes unsaved_;
+  std::vector<Problem> problems_;
+  FirewallSets known_sets_;  // what the kernel has as far as we know
+  bool firewall_applied_ = false;
+  FirewallApplied last_applied_;
+  std::optional<base::Error> firewall_error_;
+  std::optional<base::Error> balancer_error_;
+  std::uint64_t ticks_ = 0;
+  std::uint64_t rounds_ = 0;
+  std::atomic<unsigned> drains_ = 0;
+  Figures figures_;
+};
+
+}  // namespace netfw

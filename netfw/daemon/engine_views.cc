@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's state as JSON.
+#include <nlohmann/json.hpp>
+
+#include "netfw/daemon/engine.h"
+
+namespace netfw {
+namespace {
+
+base::Json error_json(const std::optional<base::Error>& error) {
+  if (!error) return nullptr;
+  return {{"reason", error->reason}, {"detail", error->detail}};
+}
+
+base::Json rule_json(const Rule& rule) {
+  base::Json out = {{"name", rule.name},
+                    {"chain", rule.chain == Chain::input ? "input" : "forward"},
+                    {"verdict", rule.verdict == Verdict::accept ? "accept" : "drop"}};
+  constexpr std::string_view kProtocols[] = {"any", "tcp", "udp", "icmp"};
+  if (rule.protocol != Protocol::any) {
+    out["protocol"] = kProtocols[static_cast<std::size_t>(rule.protocol)];
+  }
+  if (rule.source) out["source"] = set_name(*rule.source);
+  if (rule.source_net) out["source_net"] = rule.source_net->text();
+  if (rule.ports) out["ports"] = set_name(*rule.ports);
+  if (rule.port) out["port"] = *rule.port;
+  if (rule.endpoints) out["endpoints"] = set_name(*rule.endpoints);
+  if (rule.icmp_type) out["icmp_type"] = *rule.icmp_type;
+  return out;
+}
+
+base::Json sets_json(const FirewallSets& sets) {
+  base::Json out = base::Json::object();
+  for (const SetId id : kSetIds) {
+    base::Json members = base::Json::array();
+    if (set_kind(id) == SetKind::nets && sets.nets.contains(id)) {
+      for (const IpNet& net : sets.nets.at(id)) members.push_back(net.text());
+    } else if (set_kind(id) == SetKind::ports && sets.ports.contains(id)) {
+      for (const std::uint16_t port : sets.ports.at(id)) members.push_back(port);
+    } else if (set_kind(id) == SetKind::endpoints) {
+      for (const Endpoint& endpoint : sets.instances) members.push_back(endpoint.text());
+    }
+    out[std::string(set_name(id))] = std::move(members);
+  }
+  return out;
+}
+
+}  // namespace
+
+base::Json Engine::status() {
+  const std::lock_guard lock(mutex_);
+  base::Json haproxy = nullptr;
+  if (parts_.balancer) {
+    haproxy = {{"connected", parts_.balancer->is_connected()},
+               {"pid", parts_.balancer->pid()},
+               {"reloads", parts_.balancer->reloads()},
+               {"error", error_json(balancer_error_)}};
+  }
+  base::Json firewall = nullptr;
+  if (parts_.firewall) {
+    firewall = {{"backend", parts_.firewall->name()},
+                {"applied", firewall_applied_},
+                {"rules", last_applied_.rules},
+                {"foreign_rules", last_applied_.foreign_rules},
+                {"error", error_json(firewall_error_)}};
+  }
+  return {{"generation", state_.services.generation},
+          {"services", state_.services.services.size()},
+          {"instances", state_.instances.size()},
+          {"problems", write_problems(problems_)},
+          {"policy_on_trial", guardian_.has_value()},
+          {"changes", rounds_},
+          {"haproxy", std::move(haproxy)},
+          {"firewall", std::move(firewall)}};
+}
+
+base::Json Engine::services() {
+  const std::lock_guard lock(mutex_);
+  base::Json out = base::Json::array();
+  for (const Service& service : state_.services.services) {
+    base::Json json = write_service(service);
+    for (base::Json& port : json["ports"]) {
+      const auto pool = state_.assignments.find(PoolKey(service.id, port["index"].get<unsigned>()));
+      if (pool != state_.assignments.end()) port["pool"] = pool->second.text();
+    }
+    out.push_back(std::move(json));
+  }
+  return {{"generation", state_.services.generation},
+          {"services", std::move(out)},
+          {"problems", write_problems(problems_)}};
+}
+
+base::Json Engine::instances() {
+  const std::lock_guard lock(mutex_);
+  base::Json out = base::Json::array();
+  for (const auto& [id, instance] : state_.instances) {
+    base::Json json = write_instance(instance);
+    json["id"] = id.text();
+    base::Json members = base::Json::array();
+    for (const auto& [pool, name] : members_of(instance)) {
+      if (!parts_.balancer) continue;
+      const auto seen = parts_.balancer->seen().pools.find(pool);
+      if (seen == parts_.balancer->seen().pools.end()) continue;
+      const auto server = seen->second.find(name);
+      if (server == seen->second.end()) continue;
+      members.push_back({{"pool", pool.text()},
+                         {"server", name.text()},
+                         {"in_rotation", server->second.server.ready}});
+    }
+    json["members"] = std::move(members);
+    out.push_back(std::move(json));
+  }
+  return {{"instances", std::move(out)}};
+}
+
+base::Json Engine::firewall() {
+  const std::lock_guard lock(mutex_);
+  const FirewallIr ir = desired_firewall();
+  base::Json rules = base::Json::object();
+  for (const Family family : kFamilies) {
+    base::Json list = base::Json::array();
+    for (const Rule& rule : compile_rules(family, ir.forward)) list.push_back(rule_json(rule));
+    rules[family == Family::v4 ? "ipv4" : "ipv6"] = std::move(list);
+  }
+  return {{"backend", parts_.firewall ? parts_.firewall->name() : "off"},
+          {"applied", firewall_applied_},
+          {"rules", std::move(rules)},
+          {"sets", sets_json(ir.sets)},
+          {"rendered",
+           {{"rules", last_applied_.rules}, {"foreign_rules", last_applied_.foreign_rules}}},
+          {"error", error_json(firewall_error_)}};
+}
+
+base::Json Engine::policy() {
+  const std::lock_guard lock(mutex_);
+  base::Json out = write_policy(policy_);
+  out["on_trial"] = guardian_.has_value();
+  return out;
+}
+
+Judgement Engine::judge(const Packet& packet) {
+  const std::lock_guard lock(mutex_);
+  return verdict(desired_firewall(), packet);
+}
+
+void Engine::note_figures() {
+  const bool firewall = !parts_.firewall || (firewall_applied_ && !firewall_error_);
+  const bool connected = parts_.balancer && parts_.balancer->is_connected();
+  figures_.healthy = firewall && (!parts_.balancer || (connected && !balancer_error_));
+  figures_.haproxy_connected = connected;
+  figures_.instances = state_.instances.size();
+  figures_.services = state_.services.services.size();
+  figures_.rules = last_applied_.rules;
+  figures_.reloads = parts_.balancer ? parts_.balancer->reloads() : 0;
+}
+
+}  // namespace netfw

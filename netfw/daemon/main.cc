@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+
+#include "common/rest/daemon.h"
+#include "netfw/daemon/body.h"
+#include "netfw/daemon/guardian.h"
+
+namespace {
+// Most of them wait for sessions to drain.
+constexpr std::size_t kWorkers = 40;
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], netfw::kGuardianFlag) == 0) return netfw::guardian_main();
+  return rest::run_daemon(argc, argv,
+                          {.name = "netfwd",
+                           .about = "Firewall and load balancer of a node.",
+                           .check = netfw::check_config,
+                           .start = netfw::start_daemon,
+                           .describe_routes = netfw::describe_routes,
+                           .worker_threads = kWorkers});
+}
