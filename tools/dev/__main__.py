@@ -7,8 +7,14 @@ import sys
 import housekeeping
 import say
 import tests
+import up
 
 VERBS = {
+    "up": (up.Up, "build, start an appliance, run the sample application on it, print its URL"),
+    "down": (up.Down, "stop the appliance and remove everything of it"),
+    "status": (up.Status, "what runs on the appliance (status 3: none is up)"),
+    "shell": (up.Shell, "a shell or a command on the appliance"),
+    "logs": (up.Logs, "the journal of the appliance's daemons"),
     "test": (tests, "build and run the tests"),
     "lint": (housekeeping.Lint, "check the format of C++ files and the shell scripts"),
     "clean": (housekeeping.Clean, "remove what was built"),
@@ -16,6 +22,9 @@ VERBS = {
 
 
 def parse(words):
+    """Words after -- are a command for the node, whatever they look like."""
+    command = words[words.index("--") + 1:] if "--" in words else []
+    words = words[:words.index("--")] if "--" in words else words
     parser = argparse.ArgumentParser(prog="./dev", description="The one script of this tree.",
                                      epilog="./dev VERB --help says what a verb takes.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -23,7 +32,9 @@ def parse(words):
         sub = verbs.add_parser(name, help=about, description=about)
         module.add_arguments(sub)
         sub.set_defaults(main=module.main)
-    return parser.parse_args(words)
+    arguments = parser.parse_args(words)
+    arguments.command = command
+    return arguments
 
 
 def interrupted(number, _frame):
