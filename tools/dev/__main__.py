@@ -6,6 +6,7 @@ import sys
 
 import housekeeping
 import say
+import show
 import tests
 import up
 
@@ -16,6 +17,7 @@ VERBS = {
     "shell": (up.Shell, "a shell or a command on the appliance"),
     "logs": (up.Logs, "the journal of the appliance's daemons"),
     "test": (tests, "build and run the tests"),
+    "show": (show, "measure what is claimed, afresh, on a fresh appliance"),
     "lint": (housekeeping.Lint, "check the format of C++ files and the shell scripts"),
     "clean": (housekeeping.Clean, "remove what was built"),
 }

@@ -1,25 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """An appliance node in a test bed, and what the harness says to its daemons."""
 import json
+import os
 import time
-import uuid
 
 import build
 import image
 import run
-import say
 import testbed
 from say import Failure
 
-PRESET = "release"
 DAEMONS = ("netfwd", "masterd", "agentd")
 MASTER_PORT = 8080
 IMAGE_ON_NODE = "/var/lib/gestalt/sample/guestbook"
+VOLUME = "/var/lib/gestalt/sample/data"
 READY_SECONDS = 60
 
 
+# The daemons listen on loopback until an operator says otherwise; here the host stands in the management network.
+def _listen(daemon, *ports):
+    rows = [{"unix": f"/run/gestalt/{daemon}.sock"}]
+    rows += [{"address": address, "port": port} for port in ports for address in ("0.0.0.0", "::")]
+    return {f"/etc/gestalt/{daemon}.d/50-listen.json": json.dumps({"listen": rows})}
+
+
+LISTEN = {**_listen("masterd", MASTER_PORT, 5050), **_listen("agentd", 5051)}
+# What a node needs built; `all` would build the tests of a preset that has them.
+TARGETS = ("netfw/all", "node/all", "cli/all", "samples/all", "bench/all", "install/all")
+
+
+def preset():
+    """The build that nodes get. The build machine has only the debug one and says so."""
+    return os.environ.get("GESTALT_PRESET", "release")
+
+
 def install(folder):
-    build.install(PRESET, folder)
+    build.install(preset(), folder)
 
 
 class Appliance:
@@ -31,7 +47,7 @@ class Appliance:
         self.token = ""
 
     def boot(self, files=None):
-        self.node = self.bed.boot("n1", files=files)
+        self.node = self.bed.boot("n1", files={**LISTEN, **(files or {})})
         self.check_units()
         self.token = self.node.run(["cat", "/var/lib/gestalt/credentials/admin.token"]).strip()
         return self
@@ -76,9 +92,11 @@ class Appliance:
     # Applications.
 
     def put_image(self):
-        """The sample's image layout in the node's file system."""
-        layout = image.make_guestbook(PRESET, self.bed.folder / "guestbook")
+        """The sample's image layout in the node's file system, and the folder that its instances share as their volume."""
+        layout = image.make_guestbook(preset(), self.bed.folder / "guestbook")
         self.node.copy_in(layout, IMAGE_ON_NODE)
+        # Instances may run in user namespaces, each with other user numbers.
+        self.node.run(["install", "-d", "-m", "1777", VOLUME])
         return f"oci:{IMAGE_ON_NODE}:{image.TAG}"
 
     def wait_for(self, what, probe, seconds=READY_SECONDS):
@@ -131,8 +149,7 @@ def sample_app(image_name, instances=2, app_id="/sample", service_port=10000, ho
         "cpus": 0.1,
         "mem": 32,
         "container": {"type": "MESOS", "docker": {"image": image_name},
-                      "volumes": [{"containerPath": "/data", "hostPath": f"/var/lib/gestalt/sample/data{app_id}",
-                                   "mode": "RW"}]},
+                      "volumes": [{"containerPath": "/data", "hostPath": VOLUME, "mode": "RW"}]},
         "portDefinitions": [{"port": service_port, "protocol": "tcp", "name": "http"}],
         "requirePorts": False,
         "env": {"GUESTBOOK_VERSION": "1"},
@@ -148,15 +165,7 @@ def fresh_bed(**options):
     return testbed.Bed(install, **options)
 
 
-def new_id():
-    return uuid.uuid4().hex[:6]
-
-
 def prepare():
     """What every verb that needs a node does first."""
     testbed.clean_up_dead()
-    build.build(PRESET)
-
-
-def note_machine(node):
-    say.note(f"node {node.name} is up at {node.v4} and {node.v6}")
+    build.build(preset(), TARGETS)

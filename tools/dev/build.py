@@ -12,7 +12,8 @@ def jobs():
 
 
 def folder(preset):
-    return run.ROOT / "build" / preset
+    """Where a preset is built. GESTALT_BUILD_FOLDER names another clone's build folder to use in place of one's own."""
+    return pathlib.Path(os.environ.get("GESTALT_BUILD_FOLDER", run.ROOT / "build")) / preset
 
 
 def configure(preset):

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`./dev show NAME`: measure a claim afresh on a fresh appliance."""
+import argparse
+
+import say
+from say import Failure
+from shows import appliance_show, daemon_restart, deny, firewall, frame, heal, rollout, start_cost
+
+SHOWS = {
+    "appliance": appliance_show,
+    "daemon-restart": daemon_restart,
+    "deny": deny,
+    "firewall": firewall,
+    "heal": heal,
+    "rollout": rollout,
+    "start-cost": start_cost,
+}
+
+
+def add_arguments(parser):
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n".join(f"  {name:15} {module.ABOUT}" for name, module in SHOWS.items())
+    parser.add_argument("name", nargs="*", metavar="NAME", help="which (default: all)")
+    parser.add_argument("--smoke", action="store_true", help="a short form with fewer rounds")
+
+
+def run_one(name, smoke):
+    say.note(f"show {name}")
+    report = frame.Report(name, smoke)
+    SHOWS[name].show(report)
+    report.finish()
+
+
+def main(arguments):
+    unknown = [name for name in arguments.name if name not in SHOWS]
+    if unknown:
+        raise Failure(f"there is no show {unknown[0]}: " + ", ".join(SHOWS))
+    missed = []
+    for name in arguments.name or SHOWS:
+        try:
+            run_one(name, arguments.smoke)
+        except Failure as problem:
+            say.error(str(problem))
+            missed.append(name)
+    if missed:
+        raise Failure("missed: " + ", ".join(missed))

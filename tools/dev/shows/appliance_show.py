@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a newcomer does: a clone of what is committed, ./dev up, an answer of the sample, ./dev down, nothing left."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+import run
+import say
+import testbed
+from say import Failure
+
+ABOUT = "clone, ./dev up, the sample answers, ./dev down, nothing is left"
+
+
+def dev(clone, *words):
+    done = subprocess.run([clone / "dev", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", cwd=clone)
+    if done.returncode != 0:
+        raise Failure(f"./dev {' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+    return done.stdout
+
+
+def timed(report, name, action):
+    begin = time.monotonic()
+    result = action()
+    report.figure(name, time.monotonic() - begin, "s")
+    return result
+
+
+def visit(report, clone):
+    said = timed(report, "./dev up from a fresh clone (with build)", lambda: dev(clone, "up"))
+    found = re.search(r"http://\S+:\d+/", said)
+    page = run.output(["curl", "-sS", "--max-time", "5", found.group(0)]) if found else ""
+    report.figure("the printed URL answers with the page", "<h1>Guestbook</h1>" in page, exactly=True)
+    host = re.search(r"curl -H 'Host: (\S+)' (\S+)", said)
+    page = run.output(["curl", "-sS", "--max-time", "5", "-H", f"Host: {host.group(1)}", host.group(2)]) if host else ""
+    report.figure("the virtual host answers with the page", "<h1>Guestbook</h1>" in page, exactly=True)
+    timed(report, "./dev up when it is up", lambda: dev(clone, "up"))
+    timed(report, "./dev down", lambda: dev(clone, "down"))
+    timed(report, "./dev up again", lambda: dev(clone, "up"))
+    timed(report, "./dev down again", lambda: dev(clone, "down"))
+
+
+def show(report):
+    before = set(testbed.leftovers())
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="gestalt-clone-"))
+    clone = folder / "gestalt"
+    try:
+        run.output(["git", "clone", "-q", run.ROOT, clone])
+        if report.smoke:
+            # The short form measures the script, not the compiler.
+            os.environ["GESTALT_BUILD_FOLDER"] = str(run.ROOT / "build")
+        say.note("the rest happens in a fresh clone")
+        try:
+            visit(report, clone)
+        finally:
+            subprocess.run([clone / "dev", "down"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+        if not report.smoke:
+            timed(report, "./dev test from there", lambda: dev(clone, "test"))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ.pop("GESTALT_BUILD_FOLDER", None)
+    report.figure("left on the machine", len(set(testbed.leftovers()) - before), exactly=0)

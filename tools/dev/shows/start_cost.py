@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What it costs to start an instance, beside bare crun on the same node in the same run; memory of instances and daemons."""
+import pathlib
+import time
+
+import appliance
+import say
+from testbed import cgroups
+
+from . import frame
+
+ABOUT = "CPU and time per instance start beside bare crun, memory per instance, resident memory of each daemon"
+APP = "/cost"
+RESIDENT_MIB = {"agentd": 32, "masterd": 96, "netfwd": 32}
+ALL_RESIDENT_MIB = 150
+
+
+def node_cpu_seconds(node):
+    """CPU time of everything in the node: its cgroup counts it."""
+    for group in cgroups.found(node.node.machine):
+        for file, unit in (("cpuacct.usage", 1e9), ("cpu.stat", 1e6)):
+            if (group / file).exists() and group.parent.name != "cpu":
+                text = (group / file).read_text()
+                return float(text) / unit if file == "cpuacct.usage" else float(text.split()[1]) / unit
+    raise say.Failure("no cgroup of the node counts its CPU time")
+
+
+def measured(node, action):
+    """Wall and CPU seconds of something that happens in the node, without what an idle node spends anyway."""
+    idle_begin, cpu = time.monotonic(), node_cpu_seconds(node)
+    time.sleep(2)
+    idle = (node_cpu_seconds(node) - cpu) / (time.monotonic() - idle_begin)
+    begin, cpu = time.monotonic(), node_cpu_seconds(node)
+    action()
+    wall = time.monotonic() - begin
+    return wall, max(0.0, node_cpu_seconds(node) - cpu - idle * wall)
+
+
+BARE = """set -e
+bundle=/var/lib/gestalt/cost
+rm -rf $bundle; mkdir -p $bundle
+umoci unpack --image {image} $bundle/b >/dev/null 2>&1
+cd $bundle/b
+crun spec -f config.json 2>/dev/null || { rm -f config.json; crun spec; }
+sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\\/bin\\/guestbook", "--help"/' config.json
+"""
+
+
+def bare_crun(node, image, count):
+    """Starts the same program with crun and nothing else, one after the other."""
+    node.node.run(["sh", "-c", BARE.replace("{image}", image.removeprefix("oci:"))])
+    loop = f"cd /var/lib/gestalt/cost/b; i=0; while [ $i -lt {count} ]; do crun run bare$i >/dev/null; i=$((i+1)); done"
+    return measured(node, lambda: node.node.run(["sh", "-c", loop], timeout=300))
+
+
+def resident_mib(node, daemon):
+    pid = node.node.run(["systemctl", "show", "-p", "MainPID", "--value", f"gestalt-{daemon}.service"]).strip()
+    for line in node.node.run(["cat", f"/proc/{pid}/status"]).splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise say.Failure(f"{daemon} has no resident memory")
+
+
+def memory_of_instances(node):
+    """Proportional memory of the instances' processes, in MiB each."""
+    sizes = []
+    for pid in frame.instances(node).values():
+        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                sizes.append(int(line.split()[1]) / 1024)
+    return sizes
+
+
+def show(report):
+    count = 5 if report.smoke else 20
+    with frame.fresh_appliance() as node:
+        image = node.put_image()
+        app = appliance.sample_app(image, instances=1, app_id=APP, healthChecks=[])
+        node.run_app(app)  # the image is unpacked once, before anything is measured
+        wall, cpu = bare_crun(node, image, count)
+        report.figure("bare crun: wall per start", wall / count * 1000, "ms")
+        report.figure("bare crun: CPU per start and end", cpu / count * 1000, "ms")
+        wall, cpu = measured(node, lambda: node.run_app({**app, "instances": 1 + count}, 120))
+        report.figure("instance: wall per start, as many at once as the agent does", wall / count * 1000, "ms")
+        report.figure("instance: CPU per start, all daemons, systemd and journal", cpu / count * 1000, "ms")
+        sizes = memory_of_instances(node)
+        report.figure("memory per running instance (Pss)", sum(sizes) / len(sizes), "MiB")
+        total = 0.0
+        for daemon, most in RESIDENT_MIB.items():
+            size = resident_mib(node, daemon)
+            total += size
+            report.figure(f"{daemon} resident", size, "MiB", at_most=most)
+        report.figure("all daemons resident", total, "MiB", at_most=ALL_RESIDENT_MIB)
