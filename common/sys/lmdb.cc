@@ -104,6 +104,14 @@ Result<void> write_meta_pages(const std::string& file) {
   return check(mdb_env_open(raw, file.c_str(), MDB_NOSUBDIR | MDB_NOLOCK, 0600), "format " + file);
 }
 
+// LMDB 0.9.24 leaves its data file open across exec: a program that we start could write to it.
+Result<void> close_on_exec(MDB_env* env) {
+  mdb_filehandle_t fd = -1;
+  TRY(check(mdb_env_get_fd(env, &fd), "get the descriptor"));
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return base::os_error(errno, "close on exec");
+  return {};
+}
+
 Result<MDB_txn*> begin_txn(MDB_env* env, unsigned flags) {
   bool readers_cleared = false;
   bool adopted = false;
@@ -144,6 +152,7 @@ base::Result<LmdbEnv> LmdbEnv::open(const fs::path& folder, LmdbOptions options)
   // NOTLS: a worker pool begins and ends read transactions on many threads, and a slot that is tied
   // to the transaction is free again at its end rather than at the thread's.
   TRY(check(mdb_env_open(raw, folder.c_str(), MDB_NOTLS, options.mode), "open " + folder.string()));
+  TRY(close_on_exec(raw));
   int dead = 0;
   TRY(check(mdb_reader_check(raw, &dead), "clear dead readers"));
   TRY(sync_path(folder));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The local engine against the contract, and what only it promises: several processes and kill -9.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/coordination/local_tree.h"
 #include "tests/contract/coordination_suite.h"
@@ -94,6 +95,39 @@ TEST(LocalCoordination, files_belong_to_owner_and_group_only_whatever_the_umask)
     LONGS_EQUAL(0, stat(entry.path().c_str(), &status));
     LONGS_EQUAL(0660, status.st_mode & 07777);
   }
+}
+
+// As on a node: the folder belongs to a group, masterd is an unprivileged member, agentd is root.
+TEST(LocalCoordination, processes_of_different_users_share_it_by_their_group) {
+  constexpr const char* kGroup = "64000";
+  LONGS_EQUAL(0, chown(engine.folder().c_str(), 0, 64000));
+  LONGS_EQUAL(0, chmod(engine.folder().c_str(), 02770));
+  const auto as_user = [&](const std::string& user, const std::string& path) {
+    return std::vector<std::string>{"/usr/bin/setpriv",
+                                    "--reuid",
+                                    user,
+                                    "--regid",
+                                    user,
+                                    "--groups",
+                                    kGroup,
+                                    STORAGE_CHILD,
+                                    "hold",
+                                    engine.folder(),
+                                    path};
+  };
+  // The unprivileged one comes first and makes the files.
+  ChildProcess one(as_user("64001", "/one"));
+  STRCMP_EQUAL("ready", one.read_line().c_str());
+  ChildProcess two(as_user("64002", "/two"));
+  STRCMP_EQUAL("ready", two.read_line().c_str());
+  const auto session = engine.open();
+  CHECK_TRUE(UNWRAP(session->find("/one")).has_value());
+  contract::Event death;
+  CHECK_OK(session->find("/two", death.callback()));
+  two.kill();
+  CHECK_TRUE(death.happened());
+  CHECK_TRUE(UNWRAP(session->find("/one")).has_value());
+  CHECK_OK(session->set({"/one", "written by root"}));
 }
 
 TEST(LocalCoordination, the_tree_is_there_after_everyone_left) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/sys/lmdb.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,6 +147,19 @@ TEST(Lmdb, files_get_their_mode_whatever_the_umask) {
   }
   LONGS_EQUAL(2, std::distance(std::filesystem::directory_iterator(folder / "db"),
                                std::filesystem::directory_iterator()));
+}
+
+TEST(Lmdb, no_descriptor_is_left_open_to_programs_that_are_started) {
+  LmdbEnv env = open();
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;  // the iterator's own descriptor
+    const auto target = std::filesystem::read_symlink(entry.path(), gone);
+    if (gone || !target.string().starts_with(folder.path().string())) continue;
+    ++found;
+    LONGS_EQUAL(FD_CLOEXEC, fcntl(std::stoi(entry.path().filename()), F_GETFD));
+  }
+  CHECK_TRUE(found >= 2);
 }
 
 TEST(Lmdb, a_file_that_is_no_database_is_corrupt) {
