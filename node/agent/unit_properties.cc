@@ -16,6 +16,9 @@ using sys::UnitProperty;
 constexpr std::uint64_t kStartTimeoutUs = 60'000'000;
 constexpr std::uint64_t kCpuQuotaMinUs = 10'000;  // what the kernel accepts as the least share
 constexpr std::uint64_t kFilesMax = 524'288;
+// Bits of <linux/capability.h>. The helper gives them up with its user.
+constexpr std::uint64_t kCapSetgid = 1U << 6;
+constexpr std::uint64_t kCapSetuid = 1U << 7;
 
 std::uint64_t as_us(seconds duration) {
   // systemd takes 0 for "for ever".
@@ -60,6 +63,25 @@ void add_common(const UnitInput& input, std::vector<UnitProperty>& out) {
   if (spec.resources.cpus > 0) {
     out.push_back({"CPUQuotaPerSecUSec", cpu_quota_us(spec.resources.cpus)});
   }
+}
+
+// A user that the application names must exist on the node. Otherwise it gets one of its own by
+// number, which systemd's User= refuses for want of an entry: the helper sets it.
+void add_user(const UnitInput& input, std::vector<UnitProperty>& out) {
+  const std::string& user = input.record.spec->user;
+  std::vector<std::string> argv = input.record.spec->argv;
+  std::uint64_t capabilities = 0;
+  if (user.empty()) {
+    argv.insert(argv.begin(), {input.oci_start, "process", "--uid",
+                               std::to_string(input.record.uid_first), "--"});
+    capabilities = kCapSetuid | kCapSetgid;
+  } else {
+    const std::size_t colon = user.find(':');
+    out.push_back({"User", user.substr(0, colon)});
+    if (colon != std::string::npos) out.push_back({"Group", user.substr(colon + 1)});
+  }
+  out.push_back({"CapabilityBoundingSet", capabilities});
+  out.push_back({"ExecStart", std::vector<std::vector<std::string>>{escape_dollars(argv)}});
 }
 
 }  // namespace
@@ -112,20 +134,10 @@ base::Result<std::vector<UnitProperty>> process_properties(const UnitInput& inpu
   }
   std::vector<UnitProperty> out;
   out.push_back({"Type", std::string("exec")});
-  out.push_back({"ExecStart",
-                 std::vector<std::vector<std::string>>{escape_dollars(input.record.spec->argv)}});
-  const std::string& user = input.record.spec->user;
-  const std::string own = std::to_string(input.record.uid_first);
-  out.push_back({"User", user.empty() ? own : user.substr(0, user.find(':'))});
-  if (user.empty()) {
-    out.push_back({"Group", own});
-  } else if (const std::size_t colon = user.find(':'); colon != std::string::npos) {
-    out.push_back({"Group", user.substr(colon + 1)});
-  }
+  add_user(input, out);
   out.push_back({"WorkingDirectory", sandbox});
   out.push_back({"Environment", to_lines(environment)});
   out.push_back({"NoNewPrivileges", true});
-  out.push_back({"CapabilityBoundingSet", std::uint64_t{0}});
   out.push_back({"ProtectSystem", std::string("strict")});
   out.push_back({"ProtectHome", std::string("yes")});
   out.push_back({"PrivateTmp", true});

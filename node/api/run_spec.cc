@@ -46,16 +46,6 @@ bool is_plain_path(std::string_view path) {
   return true;
 }
 
-bool is_image(std::string_view image) {
-  if (image.starts_with("docker://")) return image.size() > 9;
-  for (const std::string_view scheme : {"oci:", "oci-archive:"}) {
-    if (!image.starts_with(scheme)) continue;
-    const std::string_view path = image.substr(scheme.size());
-    return path.starts_with('/') && is_plain_path(path);
-  }
-  return false;
-}
-
 RunResources read_resources(Fields& parent) {
   RunResources out;
   const Json* json = parent.find_object("resources");
@@ -205,7 +195,7 @@ void check_kind(Fields& fields, const RunSpec& spec) {
   if (spec.app[0] != '/' || !is_plain_path(spec.app)) {
     fields.reject("app", "must be an absolute id without '..'");
   }
-  if (spec.kind == RunKind::container && !is_image(spec.image)) {
+  if (spec.kind == RunKind::container && !is_image_reference(spec.image)) {
     fields.reject("image", "must be oci:/path:tag, oci-archive:/path or docker://name");
   }
   if (spec.kind == RunKind::process && (spec.argv.empty() || spec.argv[0].empty())) {
@@ -217,6 +207,16 @@ void check_kind(Fields& fields, const RunSpec& spec) {
 }
 
 }  // namespace
+
+bool is_image_reference(std::string_view image) {
+  if (image.starts_with("docker://")) return image.size() > 9;
+  for (const std::string_view scheme : {"oci:", "oci-archive:"}) {
+    if (!image.starts_with(scheme)) continue;
+    const std::string_view path = image.substr(scheme.size());
+    return path.starts_with('/') && is_plain_path(path);
+  }
+  return false;
+}
 
 base::Result<RunSpec> read_run_spec(const Json& json, const std::string& pointer) {
   RunSpec out;

@@ -94,6 +94,9 @@ struct RunSpec {
   friend bool operator==(const RunSpec&, const RunSpec&) = default;
 };
 
+// oci:/path[:tag], oci-archive:/path[:tag] or docker://name.
+bool is_image_reference(std::string_view text);
+
 // Errors: invalid_argument field_missing, field_invalid, field_unknown, not_an_object, each with a
 // pointer.
 base::Result<RunSpec> read_run_spec(const base::Json& json, const std::string& pointer = "");

@@ -2,7 +2,8 @@
 // gestalt-oci-start: makes the place in which crun starts a container, then becomes crun.
 //
 //   gestalt-oci-start run  [--lower TREE --layer DIR [--uid-first N]] -- PROGRAM ARGUMENT…
-//   gestalt-oci-start exec --pid PID -- PROGRAM ARGUMENT…
+//   gestalt-oci-start exec --pid PID [--uid N] -- PROGRAM ARGUMENT…
+//   gestalt-oci-start process --uid N -- PROGRAM ARGUMENT…
 //
 // `run` is the ExecStart of a container's unit. All mounts are made in a mount namespace of its
 // own, so they vanish with the container's last process and nobody has to undo them.
@@ -13,12 +14,14 @@
 //    namespace's owner 0; DIR/upper must belong to N already. (Overlayfs writes to the upper layer
 //    as the mounting user, whom a mapped layer would not know.)
 // `exec` joins the control groups of process PID first, so that a health check's command counts
-// against the limits of its instance.
+// against the limits of its instance; with --uid it becomes that user for good.
+// `process` becomes user N, who needs no entry in passwd as systemd's User= would demand.
 // Exit status when crun was not reached: 120, with one line on stderr.
 // Static and without the C++ library: it is started once per container.
 // Source: mount_setattr(2), open_tree(2), Documentation/filesystems/overlayfs.rst.
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -41,12 +45,15 @@ constexpr const char* kLower = "/run/gestalt/oci/lower";
 constexpr const char* kRoot = "/run/gestalt/oci/root";
 constexpr const char* kUnified = "/sys/fs/cgroup/unified";
 
+enum class Mode { run, exec, process };
+
 struct Options {
-  bool exec = false;
+  Mode mode = Mode::run;
   const char* lower = nullptr;
   const char* layer = nullptr;
   const char* pid = nullptr;
   unsigned uid_first = 0;
+  unsigned uid = 0;
   char** program = nullptr;
 };
 
@@ -58,7 +65,8 @@ struct Options {
 Options parse(int argc, char** argv) {
   Options out;
   if (argc < 2) _exit(2);
-  out.exec = strcmp(argv[1], "exec") == 0;
+  if (strcmp(argv[1], "exec") == 0) out.mode = Mode::exec;
+  if (strcmp(argv[1], "process") == 0) out.mode = Mode::process;
   for (int i = 2; i < argc; ++i) {
     if (strcmp(argv[i], "--") == 0) {
       out.program = argv + i + 1;
@@ -69,6 +77,9 @@ Options parse(int argc, char** argv) {
     if (strcmp(argv[i], "--lower") == 0) out.lower = value;
     if (strcmp(argv[i], "--layer") == 0) out.layer = value;
     if (strcmp(argv[i], "--pid") == 0) out.pid = value;
+    if (strcmp(argv[i], "--uid") == 0) {
+      out.uid = static_cast<unsigned>(strtoul(value, nullptr, 10));
+    }
     if (strcmp(argv[i], "--uid-first") == 0) {
       out.uid_first = static_cast<unsigned>(strtoul(value, nullptr, 10));
     }
@@ -76,7 +87,8 @@ Options parse(int argc, char** argv) {
   }
   const bool complete = out.program != nullptr && out.program[0] != nullptr &&
                         (out.lower == nullptr) == (out.layer == nullptr) &&
-                        out.exec == (out.pid != nullptr);
+                        (out.mode == Mode::exec) == (out.pid != nullptr) &&
+                        (out.mode != Mode::process || out.uid != 0);
   if (!complete) {
     dprintf(STDERR_FILENO, "gestalt-oci-start: wrong arguments\n");
     _exit(2);
@@ -196,15 +208,29 @@ void join_cgroups_of(const char* pid) {
   fclose(file);
 }
 
+void become(unsigned uid) {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("prctl", "no_new_privs");
+  if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 ||
+      setresuid(uid, uid, uid) != 0) {
+    fail("become", "user");
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
-  if (options.exec) join_cgroups_of(options.pid);
+  if (options.mode == Mode::process) {
+    become(options.uid);
+    execvp(options.program[0], options.program);
+    fail("exec", options.program[0]);
+  }
+  if (options.mode == Mode::exec) join_cgroups_of(options.pid);
   if (unshare(CLONE_NEWNS) != 0) fail("unshare");
   if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) fail("mount", "private /");
   leave_hybrid_cgroups();
   if (options.lower != nullptr) mount_overlay(options);
+  if (options.uid != 0) become(options.uid);
   execv(options.program[0], options.program);
   fail("exec", options.program[0]);
 }

@@ -87,11 +87,21 @@ TEST(UnitProperties, a_process_keeps_its_dollar_signs_and_gets_a_user_of_its_own
   spec.argv = {"/bin/echo", "$HOME", "a$b"};
   const auto all = UNWRAP(process_properties(input(), {{"K", "v"}}));
   const auto start = value<std::vector<std::vector<std::string>>>(all, "ExecStart");
-  STRCMP_EQUAL("$$HOME", start[0][1].c_str());
-  STRCMP_EQUAL("a$$b", start[0][2].c_str());
-  STRCMP_EQUAL("1000", value<std::string>(all, "User").c_str());
+  const std::vector<std::string> expected{"/x/oci-start", "process",   "--uid",  "1000",
+                                          "--",           "/bin/echo", "$$HOME", "a$$b"};
+  CHECK(start[0] == expected);
   CHECK(value<bool>(all, "NoNewPrivileges"));
   STRCMP_EQUAL("strict", value<std::string>(all, "ProtectSystem").c_str());
+}
+
+TEST(UnitProperties, a_process_with_a_named_user_is_left_to_systemd) {
+  spec.kind = node::api::RunKind::process;
+  spec.argv = {"/bin/true"};
+  spec.user = "app:staff";
+  const auto all = UNWRAP(process_properties(input(), {}));
+  STRCMP_EQUAL("app", value<std::string>(all, "User").c_str());
+  STRCMP_EQUAL("staff", value<std::string>(all, "Group").c_str());
+  CHECK(value<std::uint64_t>(all, "CapabilityBoundingSet") == 0);
 }
 
 TEST(UnitProperties, a_process_cannot_have_a_volume_at_another_path) {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/agent/instance_files.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "common/base/config.h"
+#include "common/sys/files.h"
+#include "node/agent/container_user.h"
+#include "node/agent/oci_config.h"
+#include "node/agent/tcp_probe.h"
+
+namespace node::agent {
+
+namespace {
+
+base::Result<void> give_to(const std::string& path, std::uint32_t uid, std::uint32_t gid) {
+  if (lchown(path.c_str(), uid, gid) != 0) return base::os_error(errno, "chown " + path);
+  return {};
+}
+
+base::Result<void> write_plainly(const std::string& path, const std::string& text) {
+  // No sync: after a power cut the instance is not started again from this file.
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (!file) return base::os_error(errno == 0 ? EIO : errno, "write " + path);
+  return {};
+}
+
+base::Result<void> make_volumes(const InstanceFilesInput& input, std::uint32_t uid,
+                                std::uint32_t gid) {
+  for (const api::VolumeSpec& volume : input.record.spec->volumes) {
+    if (volume.persistent.empty()) {
+      if (access(volume.host_path.c_str(), F_OK) == 0) continue;
+      return base::Error{base::Code::not_found,
+                         "the node has no " + volume.host_path + " for a volume",
+                         "volume_path_absent"};
+    }
+    const std::string path = input.volumes_folder + "/" + volume.persistent;
+    if (access(path.c_str(), F_OK) == 0) continue;
+    TRY(sys::make_folder(input.volumes_folder, 0711));
+    TRY(sys::make_folder(path, 0755));
+    TRY(give_to(path, uid, gid));
+  }
+  return {};
+}
+
+base::Result<void> make_container_files(const InstanceFilesInput& input) {
+  const Record& record = input.record;
+  const std::string& wanted =
+      record.spec->user.empty() ? input.image->config.user : record.spec->user;
+  const ContainerUser user = TRY(find_user_in(input.image->tree, wanted));
+  const std::string sandbox = input.folder + "/sandbox";
+  TRY(sys::make_folder(input.folder + "/work", 0700));
+  TRY(sys::make_folder(input.folder + "/upper", 0755));
+  // The container's root owns "/"; the sandbox is mapped when it is mounted.
+  TRY(give_to(input.folder + "/upper", record.uid_first, record.uid_first));
+  TRY(give_to(sandbox, user.uid, user.gid));
+  TRY(make_volumes(input, user.uid, user.gid));
+  const bool resolv_conf = access("/etc/resolv.conf", R_OK) == 0 && access("/etc/hosts", R_OK) == 0;
+  const base::Json config = TRY(make_oci_config(
+      {record, input.image->config, user, sandbox, input.volumes_folder, resolv_conf}));
+  return write_plainly(input.folder + "/config.json", base::dump_json(config));
+}
+
+}  // namespace
+
+base::Result<void> make_instance_files(const InstanceFilesInput& input) {
+  for (const std::uint16_t port : input.record.status.ports) TRY(check_port_free(port));
+  TRY(sys::make_folder(input.folder, 0711));
+  TRY(sys::make_folder(input.folder + "/sandbox", 0755));
+  TRY(sys::make_folder(input.run_folder, 0700));
+  TRY(sys::make_folder(input.run_folder + "/crun", 0700));
+  if (input.record.spec->kind == api::RunKind::container) return make_container_files(input);
+  TRY(give_to(input.folder + "/sandbox", input.record.uid_first, input.record.uid_first));
+  return make_volumes(input, input.record.uid_first, input.record.uid_first);
+}
+
+base::Result<void> remove_runtime_files(const std::string& folder, const std::string& run_folder) {
+  TRY(sys::remove_tree(run_folder));
+  TRY(sys::remove_tree(folder + "/upper"));
+  TRY(sys::remove_tree(folder + "/work"));
+  return {};
+}
+
+}  // namespace node::agent

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folders and files that an instance needs before its unit starts, and their removal.
+//
+//   <folder>/config.json  OCI configuration        <folder>/upper, work  its changes to the image
+//   <folder>/sandbox      its own files            <run folder>/crun, pid  state of the runtime
+// Threads: workers.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/result.h"
+#include "node/agent/image.h"
+#include "node/agent/record.h"
+
+namespace node::agent {
+
+struct InstanceFilesInput {
+  Record record;
+  std::string folder;
+  std::string run_folder;
+  std::string volumes_folder;
+  std::optional<Image> image;  // of a container
+};
+
+// May be repeated. Errors: os errors; failed_precondition port_in_use; not_found user_unknown;
+// invalid_argument argv_missing; not_found volume_path_absent.
+base::Result<void> make_instance_files(const InstanceFilesInput& input);
+
+// After the end: all but the sandbox, which stays until the instance is forgotten.
+base::Result<void> remove_runtime_files(const std::string& folder, const std::string& run_folder);
+
+}  // namespace node::agent
