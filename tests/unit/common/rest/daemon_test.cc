@@ -67,7 +67,7 @@ TEST_GROUP(Daemon) {
     std::ofstream(folder / "c.json", std::ios::trunc)
         << R"({"listen":[{"unix":")" << (folder / "x.sock").string() << R"("}])" << more << "}";
   }
-  sys::Exit run(std::vector<std::string> arguments) {
+  sys::Exit run_sample(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), REST_SAMPLE_DAEMON);
     return UNWRAP(sys::run({.argv = std::move(arguments), .environment = {}}));
   }
@@ -97,30 +97,30 @@ TEST_GROUP(Daemon) {
 };
 
 TEST(Daemon, a_configuration_can_be_checked_without_running) {
-  const sys::Exit good = run({"--check-config", "--config", folder / "c.json"});
+  const sys::Exit good = run_sample({"--check-config", "--config", folder / "c.json"});
   LONGS_EQUAL(0, good.status);
   STRCMP_EQUAL("configuration is valid\n", good.out.c_str());
   configure(R"(,"greeting":7)");
-  const sys::Exit bad = run({"--check-config", "--config", folder / "c.json"});
+  const sys::Exit bad = run_sample({"--check-config", "--config", folder / "c.json"});
   LONGS_EQUAL(2, bad.status);
   CHECK_TRUE(bad.err.find("field_invalid: must be a string (at /greeting)") != std::string::npos);
-  LONGS_EQUAL(2, run({"--config", folder / "c.json"}).status);
+  LONGS_EQUAL(2, run_sample({"--config", folder / "c.json"}).status);
 }
 
 TEST(Daemon, the_interface_can_be_printed_without_running) {
-  const base::Json api = UNWRAP(base::parse_json(run({"--print-openapi"}).out));
+  const base::Json api = UNWRAP(base::parse_json(run_sample({"--print-openapi"}).out));
   CHECK_TRUE(api["paths"].contains("/v1/greeting"));
   CHECK_TRUE(api["paths"].contains("/health"));
-  const base::Json routes = UNWRAP(base::parse_json(run({"--dump-routes"}).out));
+  const base::Json routes = UNWRAP(base::parse_json(run_sample({"--dump-routes"}).out));
   LONGS_EQUAL(5, routes.size());
-  STRCMP_EQUAL("gestalt-sample 0.1.0\n", run({"--version"}).out.c_str());
-  LONGS_EQUAL(0, run({"--help"}).status);
+  STRCMP_EQUAL("gestalt-sample 0.1.0\n", run_sample({"--version"}).out.c_str());
+  LONGS_EQUAL(0, run_sample({"--help"}).status);
 }
 
 TEST(Daemon, wrong_usage_is_status_2) {
-  LONGS_EQUAL(2, run({"--no-such-option"}).status);
-  LONGS_EQUAL(2, run({"argument"}).status);
-  LONGS_EQUAL(2, run({"--config"}).status);
+  LONGS_EQUAL(2, run_sample({"--no-such-option"}).status);
+  LONGS_EQUAL(2, run_sample({"argument"}).status);
+  LONGS_EQUAL(2, run_sample({"--config"}).status);
 }
 
 TEST(Daemon, it_tells_systemd_when_it_is_ready_reloads_and_ends) {
