@@ -72,6 +72,8 @@ STAGES = {
     "unit": unit,
     "asan": lambda: unit("asan"),
     "tsan": lambda: unit("tsan"),
+    "contract": lambda: labelled("contract"),
+    "tidy": lambda: labelled("tidy"),
     "system": lambda: labelled("system"),
 }
 NAMED = {
