@@ -61,7 +61,8 @@ int run_daemon(int argc, char** argv, const DaemonSpec& spec);
 
 // Listener options as every daemon's configuration has them:
 // "listen": [{"unix": "/run/gestalt/x.sock"}, {"address": "127.0.0.1", "port": 5051, "certificate":
-// …, "key": …}].
+// …, "key": …, "client_ca": …}]. An address that stands for every network of the node is refused.
+// Errors: invalid_argument field_*, each with a pointer.
 base::Result<std::vector<ListenerOptions>> read_listeners(const base::Json& config,
                                                           std::string_view field,
                                                           std::vector<ListenerOptions> fallback);

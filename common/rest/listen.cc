@@ -97,6 +97,16 @@ Result<ListeningSocket> open_tcp(const ListenerOptions& options) {
   return ListeningSocket{std::move(fd), ntohs(port)};
 }
 
+// An interface that manages a node must not be open to every network that the node is in.
+bool is_every_address(const std::string& address) {
+  SocketAddress parsed{};
+  if (::inet_pton(AF_INET, address.c_str(), &parsed.v4.sin_addr) == 1) {
+    return parsed.v4.sin_addr.s_addr == htonl(INADDR_ANY);
+  }
+  return ::inet_pton(AF_INET6, address.c_str(), &parsed.v6.sin6_addr) == 1 &&
+         IN6_IS_ADDR_UNSPECIFIED(&parsed.v6.sin6_addr);
+}
+
 Result<ListenerOptions> read_listener(const base::Json& json, std::string pointer) {
   ListenerOptions options;
   base::Fields fields(json, std::move(pointer));
@@ -109,6 +119,9 @@ Result<ListenerOptions> read_listener(const base::Json& json, std::string pointe
   fields.optional("certificate", options.certificate_file, {.length_min = 1});
   fields.optional("key", options.key_file, {.length_min = 1});
   fields.optional("client_ca", options.client_ca_file, {.length_min = 1});
+  if (is_every_address(options.address)) {
+    fields.reject("address", "must be one address of the node, not all of them");
+  }
   if (options.unix_path.empty() && port == 0) {
     fields.reject("port", "is required, unless 'unix' is given", "field_missing");
   }

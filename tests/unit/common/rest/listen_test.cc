@@ -40,6 +40,8 @@ TEST(Listeners, what_is_wrong_is_named) {
       {R"({"listen":[{}]})", "/listen/0/port"},
       {R"({"listen":[{"port":0}]})", "/listen/0/port"},
       {R"({"listen":[{"port":65536}]})", "/listen/0/port"},
+      {R"({"listen":[{"address":"0.0.0.0","port":1}]})", "/listen/0/address"},
+      {R"({"listen":[{"address":"0:0::0","port":1}]})", "/listen/0/address"},
       {R"({"listen":[{"unix":"/x","port":1}]})", "/listen/0/port"},
       {R"({"listen":[{"port":1,"certificate":"/c"}]})", "/listen/0/key"},
       {R"({"listen":[{"port":1,"client_ca":"/c"}]})", "/listen/0/client_ca"},
