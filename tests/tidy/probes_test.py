@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Shows exposure.py an open unit and hardening.py a weak executable, and sees that they say so."""
+"""Shows exposure.py an open unit, hardening.py a weak executable and pages.py a page that lags behind."""
 import os
 import subprocess
 import tempfile
@@ -8,6 +8,7 @@ import unittest
 
 import exposure
 import hardening
+import pages
 
 OPEN_UNIT = "[Service]\nExecStart=/bin/true\n"
 CLOSED_UNIT = OPEN_UNIT + "".join(line + "\n" for line in (
@@ -74,6 +75,34 @@ class Hardening(unittest.TestCase):
     def test_a_file_that_is_no_executable_is_an_error(self):
         with self.assertRaises(ValueError):
             hardening.weaknesses(__file__)
+
+
+HELP = """About
+Usage: x [OPTIONS] SUBCOMMAND
+
+Options:
+  -h,--help                   Print this help message and exit
+  -n,--lines INT=100          Lines --not-an-option
+  --state TEXT=/var/lib
+                              Long text on a line of its own --neither
+
+Subcommands:
+  app                         Applications
+  node                        This machine
+"""
+
+
+class Pages(unittest.TestCase):
+    def test_a_help_page_is_read(self):
+        self.assertEqual((["app", "node"], {"--lines", "--state"}), pages.read_help(HELP))
+
+    def test_what_a_page_lacks_is_named(self):
+        found = {"": {"--json"}, "app": set(), "app run": {"--id"}, "status": set()}
+        self.assertEqual(["docs/cli.md: `gestalt status` is missing", "docs/cli.md: --id is missing"],
+                         pages.check(found, {"docs/cli.md": "app run --json"}))
+        self.assertEqual(["completions/x: --id is missing", "completions/x: --old is no option of gestalt"],
+                         pages.check(found, {"completions/x": "app run status --json --old"}))
+        self.assertEqual([], pages.check(found, {"man/x.1": "app run, status"}))
 
 
 if __name__ == "__main__":

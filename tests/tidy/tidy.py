@@ -281,8 +281,21 @@ def check_links(tree):
                     yield Violation(path, number, "link", f"there is no {full}")
 
 
+TOP_FOLDERS = "common|node|netfw|dfs|services|cli|tests|docs|install|tools|cmake|samples|completions|man|bench|image|packer"
+
+
+def check_paths(tree):
+    """Every path that a page names in code type exists. Placeholders are written <so>, which no path is."""
+    for path in tree.files(("",), (".md",)):
+        for number, line in enumerate(tree.text(path).split("\n"), 1):
+            for target in re.findall(rf"`((?:{TOP_FOLDERS})/[\w./-]*)`", line):
+                target = target.rstrip("/")
+                if not tree.has(target) and not tree.has_folder(target):
+                    yield Violation(path, number, "path", f"there is no {target}")
+
+
 RULES = [check_direction, check_third_party, check_cycles, check_mirror, check_licence, check_header_comment,
-         check_reasons, check_events, check_scopes, check_length, check_notes, check_calls, check_links]
+         check_reasons, check_events, check_scopes, check_length, check_notes, check_calls, check_links, check_paths]
 
 
 class Tree:

@@ -167,6 +167,10 @@ class Planted(unittest.TestCase):
     def test_a_link_that_leads_nowhere(self):
         self.expect({"docs/page.md": "a\n[b](reference/none.md)\n```\n[c](gone.md)\n```\n"}, ("link", "docs/page.md", 2))
 
+    def test_a_path_in_a_page_that_is_not_there(self):
+        self.expect({"docs/page.md": "`node/agent/plan.h` `node/agent/` `node/<x>.h` `a/b`\n`node/gone.h` `tests/none`\n"},
+                    ("path", "docs/page.md", 2), ("path", "docs/page.md", 2))
+
     def test_an_exception_excuses_one_rule_in_one_file(self):
         self.expect({"node/agent/b.h": H + "sleep(1);\n// FIX" "ME\n",
                      "tests/tidy/allowed.txt": "call node/agent/b.h — the device gives no sign\n"},
