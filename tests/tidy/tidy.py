@@ -184,7 +184,7 @@ SPDX_FILES = re.compile(r"(\.(cc|h|c|py|sh|cmake|service|socket|timer|target|pat
 
 def check_licence(tree):
     for path in tree.files(("",), ("",)):
-        if not SPDX_FILES.search(path) or path.startswith("tests/data/"):
+        if not SPDX_FILES.search(path) or path.startswith("tests/data/") or not tree.text(path):
             continue
         head = tree.text(path).split("\n", 2)[:2]
         found = next((re.search(r"SPDX-License-Identifier: (\S+)", line) for line in head if "SPDX" in line), None)
