@@ -202,17 +202,19 @@ def check_header_comment(tree):
 
 def compare(tree, page, used, rule, what, literals):
     """`used` is [(name, path, line)]; `literals` is every text in the code, to find entries that are stale."""
-    listed = tree.catalogue(page)
+    entries = tree.catalogue(page)
+    listed = {name for name, _ in entries}
     for name, path, line in used:
         if name not in listed:
             yield Violation(path, line, rule, f'{what} "{name}" has no entry in {page}')
-    for name, line in listed.items():
+    for name, line in entries:
         if name not in literals:
             yield Violation(page, line, rule, f'{what} "{name}" is in no source: remove the entry')
-    names = list(listed)
-    if names != sorted(names):
-        first = next(a for a, b in zip(names, sorted(names)) if a != b)
-        yield Violation(page, listed[first], rule, "the entries are not sorted")
+    for (name, line), (following, _) in zip(entries, entries[1:]):
+        if name == following:
+            yield Violation(page, line, rule, f'"{name}" is entered twice')
+        elif name > following:
+            yield Violation(page, line, rule, f'the entries are not sorted: "{following}" belongs before "{name}"')
 
 
 def check_reasons(tree):
@@ -341,12 +343,12 @@ class Tree:
         return entries
 
     def catalogue(self, page):
-        """{name: line} of a page whose entries are `- name — meaning — …`."""
-        entries = {}
+        """[(name, line)] of a page whose entries are `- name — meaning — …`."""
+        entries = []
         for number, line in enumerate(self.text(page).split("\n") if self.has(page) else [], 1):
             found = re.match(r"- `?([\w:]+)`? — ", line)
             if found:
-                entries[found.group(1)] = number
+                entries.append((found.group(1), number))
         return entries
 
 

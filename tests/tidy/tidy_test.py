@@ -139,6 +139,10 @@ class Planted(unittest.TestCase):
         self.expect({"docs/reference/problems.md": "- zebra — a — b\n- agent_lost — a — b\n"},
                     ("reason", "docs/reference/problems.md", 1), ("reason", "docs/reference/problems.md", 1))
 
+    def test_an_entry_that_is_there_twice(self):
+        self.expect({"docs/reference/problems.md": "- agent_lost — a — b\n- agent_lost — c — d\n"},
+                    ("reason", "docs/reference/problems.md", 1))
+
     def test_an_event_that_is_in_no_catalogue_and_a_stale_one(self):
         self.expect({"node/agent/b.h": H + 'base::log::write(Level::info, "AGENT_LOST", "x");\n',
                      "docs/reference/events.md": "- AGENT_GONE — a — b\n- AGENT_STARTED — a — b\n"},
