@@ -87,7 +87,6 @@ base::Result<void> Agent::make_folders() {
   // Searchable for all: a process instance must reach its own sandbox below.
   TRY(sys::make_folder(config_.state_folder, 0711));
   TRY(sys::make_folder(config_.state_folder / "instances", 0711));
-  TRY(sys::make_folder(config_.run_folder, 0755));
   TRY(sys::make_folder(config_.run_folder / "instances", 0711));
   lock_ = TRY(sys::lock_file(config_.state_folder / "lock"));
   return {};
