@@ -121,6 +121,10 @@ class Waiter {
     std::string detail = "the deployment of " + wanted_.app + " has not ended after " +
                          format_duration(static_cast<double>(wanted_.timeout.count()));
     if (!state_.cause().empty()) detail += "; last failure: " + state_.cause();
+    // Only to explain: a queue that cannot be read changes nothing.
+    const auto queue = calls_.get("/v2/queue");
+    const std::string reason = queue ? waiting_reason(*queue, wanted_.app) : std::string();
+    if (!reason.empty()) detail += "; " + reason;
     return Error{Code::timed_out, detail, "deployment_timed_out"};
   }
 

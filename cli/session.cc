@@ -92,6 +92,10 @@ std::string advice(const Session& session, Daemon daemon, const base::Error& err
     return local ? "systemctl status " + unit_of(daemon)
                  : "check the address, and that " + unit_of(daemon) + " listens there";
   }
+  if (error.reason == "app_locked") return "wait for that deployment, or override it with --force";
+  if (error.reason == "deployment_timed_out") {
+    return "it goes on: see gestalt deployment list, or wait longer with --timeout";
+  }
   if (error.code == Code::unauthenticated) {
     return local ? "run as root, or give --token-file"
                  : "give --token-file FILE (on a node: /var/lib/gestalt/credentials/admin.token)";

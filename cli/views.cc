@@ -254,6 +254,27 @@ std::string render_deployment(const Json& deployment, const Style& style) {
   return table.empty() ? out : out + "\n" + table.render(style);
 }
 
+std::string waiting_reason(const Json& queue, const std::string& app) {
+  const Json& list = value_at(queue, "queue");
+  if (!list.is_array()) return {};
+  for (const Json& entry : list) {
+    if (text_at(entry, "app/id") != app) continue;
+    const double delay = number_at(entry, "delay/timeLeftSeconds");
+    if (delay > 0) return "waits " + format_duration(delay) + " after failures";
+    std::vector<std::string> reasons;
+    const Json& summary = value_at(entry, "processedOffersSummary/rejectSummaryLastOffers");
+    if (!summary.is_array()) return {};
+    for (const Json& reason : summary) {
+      const double declined = number_at(reason, "declined");
+      if (declined <= 0) continue;
+      reasons.push_back(text_at(reason, "reason") + " (" + format_number(declined) +
+                        (declined == 1 ? " node)" : " nodes)"));
+    }
+    return reasons.empty() ? std::string() : "no node takes it: " + base::join(reasons, ", ");
+  }
+  return {};
+}
+
 std::string progress_line(const Json& app) {
   const double unhealthy = number_at(app, "tasksUnhealthy");
   std::string line = format_number(number_at(app, "tasksRunning")) + " of " +

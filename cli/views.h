@@ -32,6 +32,9 @@ std::string render_tasks(const base::Json& tasks, base::WallTime now, const Styl
 // GET /v2/deployments.
 std::string render_deployments(const base::Json& reply, const Style& style);
 std::string render_deployment(const base::Json& deployment, const Style& style);
+// Why instances of `app` are not placed, from GET /v2/queue: "no node takes it: InsufficientMemory
+// (2 nodes)", "waits 12s after failures", or nothing.
+std::string waiting_reason(const base::Json& queue, const std::string& app);
 // "2 of 3 running, 1 healthy" of an app with its counts.
 std::string progress_line(const base::Json& app);
 

@@ -124,8 +124,12 @@ TEST(Commands, a_wait_has_an_end) {
   master.answer("GET /v2/deployments", R"([{"id":"d-1"}])");
   master.answer("GET /v2/apps/web", kWeb);
   master.stream("/v2/events", kAttached, FakeDaemon::AtEnd::hold);
+  master.answer("GET /v2/queue", R"({"queue":[{"app":{"id":"/web"},"processedOffersSummary":
+    {"rejectSummaryLastOffers":[{"reason":"InsufficientCpus","declined":1}]}}]})");
   LONGS_EQUAL(7, run({"app", "scale", "web", "2", "--timeout", "1"}));
-  STRCMP_CONTAINS("has not ended after 1s", err.str().c_str());
+  STRCMP_CONTAINS("has not ended after 1s; no node takes it: InsufficientCpus (1 node)",
+                  err.str().c_str());
+  STRCMP_CONTAINS("fix: it goes on: see gestalt deployment list", err.str().c_str());
 }
 
 TEST(Commands, without_waiting_the_deployment_is_named) {

@@ -110,3 +110,16 @@ TEST(Views, ages_count_from_marathons_times) {
   CHECK(cli::age_seconds("yesterday", noon()) < 0);
   CHECK(cli::age_seconds("", noon()) < 0);
 }
+
+TEST(Views, the_queue_says_why_nothing_is_placed) {
+  const Json queue = Json::parse(R"({"queue":[
+    {"app":{"id":"/web"},"delay":{"timeLeftSeconds":0},"processedOffersSummary":{"rejectSummaryLastOffers":[
+      {"reason":"InsufficientMemory","declined":2},{"reason":"UnfulfilledRole","declined":0},
+      {"reason":"InsufficientCpus","declined":1}]}},
+    {"app":{"id":"/bad"},"delay":{"timeLeftSeconds":72}}]})");
+  STRCMP_EQUAL("no node takes it: InsufficientMemory (2 nodes), InsufficientCpus (1 node)",
+               cli::waiting_reason(queue, "/web").c_str());
+  STRCMP_EQUAL("waits 1m 12s after failures", cli::waiting_reason(queue, "/bad").c_str());
+  STRCMP_EQUAL("", cli::waiting_reason(queue, "/other").c_str());
+  STRCMP_EQUAL("", cli::waiting_reason(Json(), "/web").c_str());
+}
