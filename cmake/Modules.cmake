@@ -33,11 +33,14 @@ function(add_daemon name)
   set_property(GLOBAL APPEND PROPERTY GESTALT_EXECUTABLES ${name})  # tests/tidy looks at how each is hardened
 endfunction()
 
-# add_suite(NAME SOURCES a_test.cc ... LINK targets [LABEL unit] [TIMEOUT seconds] [SERIAL] [ON_NODE])
+# What the thread sanitizer runs: suites whose code has more than one thread.
+add_custom_target(threaded_suites)
+
+# add_suite(NAME SOURCES a_test.cc ... LINK targets [LABEL unit] [TIMEOUT seconds] [SERIAL] [THREADED] [ON_NODE])
 # A CppUTest executable that CTest runs as one test. ON_NODE runs it inside a node of the test bed, for what needs a
 # real systemd; its label is then system.
 function(add_suite name)
-  cmake_parse_arguments(arg "SERIAL;ON_NODE" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "SERIAL;THREADED;ON_NODE" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
   if(arg_ON_NODE)
     set(arg_LABEL system)
     set(arg_SERIAL ON)
@@ -49,6 +52,10 @@ function(add_suite name)
     set(arg_TIMEOUT 120)
   endif()
   add_executable(${name} ${arg_SOURCES})
+  if(arg_THREADED)
+    list(APPEND arg_LABEL threads)
+    add_dependencies(threaded_suites ${name})
+  endif()
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   # CppUTest's leak detector replaces operator new, which clashes with the standard headers; ASan finds leaks instead.
   target_compile_definitions(${name} PRIVATE CPPUTEST_MEM_LEAK_DETECTION_DISABLED)

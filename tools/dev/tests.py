@@ -67,11 +67,16 @@ def everything():
     return "all targets"
 
 
+def threads():
+    build.build("tsan", ["threaded_suites"])
+    return ctest("tsan", "threads")
+
+
 STAGES = {
     "build": everything,
     "unit": unit,
     "asan": lambda: unit("asan"),
-    "tsan": lambda: unit("tsan"),
+    "tsan": threads,
     "contract": lambda: labelled("contract"),
     "tidy": lambda: labelled("tidy"),
     "system": lambda: labelled("system"),
