@@ -17,14 +17,19 @@ VOLUME = "/var/lib/gestalt/sample/data"
 READY_SECONDS = 60
 
 
-# The daemons listen on loopback until an operator says otherwise; here the host stands in the management network.
-def _listen(daemon, *ports):
+# The daemons listen on loopback until an operator says otherwise; here the host stands in the management network. They
+# refuse to listen on all addresses, so each is named.
+def _listen(daemon, addresses, *ports):
     rows = [{"unix": f"/run/gestalt/{daemon}.sock"}]
-    rows += [{"address": address, "port": port} for port in ports for address in ("0.0.0.0", "::")]
+    rows += [{"address": address, "port": port} for port in ports for address in addresses]
     return {f"/etc/gestalt/{daemon}.d/50-listen.json": json.dumps({"listen": rows})}
 
 
-LISTEN = {**_listen("masterd", MASTER_PORT, 5050), **_listen("agentd", 5051)}
+def listen(node):
+    addresses = ("127.0.0.1", node.v4, node.v6)
+    return {**_listen("masterd", addresses, MASTER_PORT, 5050), **_listen("agentd", addresses, 5051)}
+
+
 # What a node needs built; `all` would build the tests of a preset that has them.
 TARGETS = ("netfw/all", "node/all", "cli/all", "samples/all", "bench/all", "install/all")
 
@@ -47,7 +52,9 @@ class Appliance:
         self.token = ""
 
     def boot(self, files=None):
-        self.node = self.bed.boot("n1", files={**LISTEN, **(files or {})})
+        node = self.bed.add_node("n1")
+        node.files = {**listen(node), **(files or {})}
+        self.node = self.bed.boot("n1")
         self.check_units()
         self.token = self.node.run(["cat", "/var/lib/gestalt/credentials/admin.token"]).strip()
         return self
