@@ -15,9 +15,9 @@ import sys
 # to, and why it needs any.
 BUDGETS = {
     "gestalt-masterd.service": (1.9, 1.5, "an ordinary user, no capabilities"),
-    "gestalt-netfwd.service": (5.5, 2.5, "CAP_NET_ADMIN and raw sockets for the firewall"),
-    "gestalt-agentd.service": (8.1, 6.0, "unpacks images and talks to process 1 as root"),
-    "gestalt-haproxy.service": (5.5, 5.0, "binds low ports and changes its user"),
+    "gestalt-netfwd.service": (2.5, 2.5, "CAP_NET_ADMIN and raw sockets for the firewall"),
+    "gestalt-agentd.service": (6.0, 6.0, "unpacks images and talks to process 1 as root"),
+    "gestalt-haproxy.service": (2.5, 2.5, "binds low ports and changes its user"),
     "gestalt-firstboot.service": (9.6, 6.0, "runs once at boot, before anything listens"),
 }
 SECONDS_MAX = 60
