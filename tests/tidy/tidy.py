@@ -296,8 +296,26 @@ def check_paths(tree):
                     yield Violation(path, number, "path", f"there is no {target}")
 
 
+def check_verbs(tree):
+    """docs/testing.md names each verb of ./dev, and each show, and none besides."""
+    page, wanted = "docs/testing.md", {}
+    for path, table, prefix in (("tools/dev/__main__.py", "VERBS", ""), ("tools/dev/show.py", "SHOWS", "show ")):
+        found = re.search(rf"^{table} = {{$(.*?)^}}$", tree.text(path) if tree.has(path) else "", re.DOTALL | re.MULTILINE)
+        for name in re.findall(r'^    "([\w-]+)":', found.group(1) if found else "", re.MULTILINE):
+            wanted[prefix + name] = path
+    if not wanted:
+        return
+    text = tree.text(page) if tree.has(page) else ""
+    for name, path in wanted.items():
+        if f"`./dev {name}`" not in text:
+            yield Violation(path, 1, "verb", f"{page} does not name `./dev {name}`")
+    for name in re.findall(r"^\| `\./dev ([\w -]+)` \|", text, re.MULTILINE):
+        if name not in wanted and not name.startswith("test "):
+            yield Violation(page, 1, "verb", f"there is no ./dev {name}")
+
+
 RULES = [check_direction, check_third_party, check_cycles, check_mirror, check_licence, check_header_comment,
-         check_reasons, check_events, check_scopes, check_length, check_notes, check_calls, check_links, check_paths]
+         check_reasons, check_events, check_scopes, check_length, check_notes, check_calls, check_links, check_paths, check_verbs]
 
 
 class Tree:

@@ -175,6 +175,13 @@ class Planted(unittest.TestCase):
         self.expect({"docs/page.md": "`node/agent/plan.h` `node/agent/` `node/<x>.h` `a/b`\n`node/gone.h` `tests/none`\n"},
                     ("path", "docs/page.md", 2), ("path", "docs/page.md", 2))
 
+    def test_a_verb_that_the_page_lacks_and_one_that_is_gone(self):
+        spdx = "# SPDX-License-Identifier: Apache-2.0\n"
+        self.expect({"tools/dev/__main__.py": spdx + 'VERBS = {\n    "up": (up, "x"),\n    "down": (up, "x"),\n}\n',
+                     "tools/dev/show.py": spdx + 'SHOWS = {\n    "start-cost": x,\n}\n',
+                     "docs/testing.md": "| `./dev up` | x |\n| `./dev fly` | x |\n| `./dev test all` | x |\n"},
+                    ("verb", "tools/dev/__main__.py", 1), ("verb", "tools/dev/show.py", 1), ("verb", "docs/testing.md", 1))
+
     def test_an_exception_excuses_one_rule_in_one_file(self):
         self.expect({"node/agent/b.h": H + "sleep(1);\n// FIX" "ME\n",
                      "tests/tidy/allowed.txt": "call node/agent/b.h — the device gives no sign\n"},
