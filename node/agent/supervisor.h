@@ -131,6 +131,7 @@ class Supervisor {
   void prepare_files(Instance& instance, base::Result<void> persisted);
   void launch(Instance& instance, base::Result<void> prepared);
   void on_started(Instance& instance, base::Result<void> started);
+  void on_start_failed(Instance& instance, std::string detail);
   void on_running(Instance& instance, base::Result<sys::ServiceState> state);
   void begin_running(Instance& instance, const sys::ServiceState& state);
   void check_limits(Instance& instance);
@@ -145,6 +146,7 @@ class Supervisor {
 
   // supervisor_end.cc
   void stop(Instance& instance);
+  void on_stop_persisted(Instance& instance, base::Result<void> persisted);
   void on_drained(Instance& instance);
   void on_stopped(Instance& instance, base::Result<void> stopped);
   void examine(Instance& instance);

@@ -40,8 +40,17 @@ void Supervisor::stop(Instance& instance) {
   if (record.status.state == InstanceState::starting) return persist(instance);
   record.status.state = InstanceState::killing;
   instance.checks.reset();
-  persist(instance);
   publish(instance);
+  parts_.ledger.put(record, bind(instance, &Supervisor::on_stop_persisted));
+}
+
+void Supervisor::on_stop_persisted(Instance& instance, base::Result<void> persisted) {
+  const Record& record = instance.record;
+  if (api::is_terminal(record.status.state)) return;
+  if (!persisted) {
+    base::log::failure("AGENT_LEDGER_FAILED", "a stop was not stored, stopping anyway",
+                       {{"instance", record.status.id.text()}}, persisted.error());
+  }
   const auto drain = std::chrono::duration_cast<std::chrono::milliseconds>(record.spec->drain);
   const bool exposed = !record.status.ports.empty() && record.status.healthy.value_or(true);
   if (!exposed || drain.count() == 0) return on_drained(instance);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
+#include "common/sys/journal.h"
 #include "common/sys/process.h"
 #include "node/agent/instance_files.h"
 #include "node/agent/supervisor.h"
@@ -15,6 +16,14 @@ using api::RunKind;
 using std::chrono::milliseconds;
 
 namespace {
+
+// The last line that a unit wrote, or `fallback`. Blocks.
+std::string last_words(const std::string& unit, const std::string& fallback) {
+  auto reader = sys::JournalReader::open({.unit = unit, .last = 1});
+  if (!reader) return fallback;
+  const auto lines = (*reader)->read(1);
+  return lines && !lines->empty() ? lines->back().message : fallback;
+}
 
 std::string now_text() { return base::format_time(base::system_clock().wall()); }
 
@@ -148,9 +157,22 @@ void Supervisor::launch(Instance& instance, base::Result<void> prepared) {
 void Supervisor::on_started(Instance& instance, base::Result<void> started) {
   // A unit of that name is there: an agent before us asked for it and was killed. It is ours.
   if (!started && started.error().reason != "unit_exists") {
-    return end(instance, InstanceState::failed, "the start failed: " + started.error().detail);
+    // The runtime has written its reason to the journal.
+    auto done = bind(instance, &Supervisor::on_start_failed);
+    auto work = [unit = instance.record.unit(), fallback = started.error().detail, done,
+                 &loop = parts_.loop] {
+      loop.post([done, detail = last_words(unit, fallback)] { done(detail); });
+    };
+    if (auto submitted = parts_.workers.submit(std::move(work)); submitted) return;
+    return on_start_failed(instance, started.error().detail);
   }
   parts_.services.get_service(instance.record.unit(), bind(instance, &Supervisor::on_running));
+}
+
+void Supervisor::on_start_failed(Instance& instance, std::string detail) {
+  const bool asked = instance.record.stop_requested;
+  end(instance, asked ? InstanceState::killed : InstanceState::failed,
+      "the start failed: " + detail);
 }
 
 void Supervisor::on_running(Instance& instance, base::Result<sys::ServiceState> state) {
