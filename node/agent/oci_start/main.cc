@@ -149,8 +149,15 @@ void mount_mapped(const char* source, const char* target, int user_namespace) {
   close(tree);
 }
 
+// /run/gestalt is open to the daemons' group: what is there already must be root's folder.
 void make_folder(const char* path) {
-  if (mkdir(path, 0755) != 0 && errno != EEXIST) fail("mkdir", path);
+  if (mkdir(path, 0755) == 0) return;
+  if (errno != EEXIST) fail("mkdir", path);
+  struct stat info = {};
+  if (lstat(path, &info) != 0) fail("look at", path);
+  if (S_ISDIR(info.st_mode) && info.st_uid == 0) return;
+  errno = EPERM;
+  fail("not a folder of root:", path);
 }
 
 void mount_overlay(const Options& options) {
