@@ -75,8 +75,8 @@ def never_healthy(node, report, good):
     """A version whose health check never passes must be given up by its deadline, with the old one serving all along."""
     deadline = 10
     bad = {**good, "env": {"GUESTBOOK_VERSION": "3", "GUESTBOOK_UNHEALTHY": "1"},
-           "labels": {**good["labels"], "GESTALT_DEPLOY_DEADLINE_SECONDS": str(deadline),
-                      "GESTALT_DEPLOY_ON_FAILURE": "rollback"}}
+           "labels": {**good["labels"], "GESTALT_DEPLOY_DEADLINE": str(deadline),
+                      "GESTALT_ON_FAILURE": "rollback"}}
     begin = time.monotonic()
     node.ask("PUT", f"/v2/apps{APP}?force=true", bad)
 
