@@ -176,7 +176,8 @@ void Agent::add_gauges() {
     }
     context_.metrics.gauge("gestalt_agentd_image_fetches", "Images being fetched")
         .set(static_cast<double>(images_->fetches_under_way()));
-    for (const auto& [name, connected] : links().items()) {
+    const base::Json peers = links();  // items() does not keep its object alive
+    for (const auto& [name, connected] : peers.items()) {
       context_.metrics
           .gauge("gestalt_agentd_connected", "Whether the other side answers", {{"peer", name}})
           .set(connected.get<bool>() ? 1 : 0);
