@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "node/preflight/run.h"
+
 #include <nlohmann/json.hpp>
+
+#include "node/preflight/finding.h"
 
 #include "tests/support/check_result.h"
 #include "tests/unit/node/preflight/fake_machine.h"
