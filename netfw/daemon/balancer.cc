@@ -1,32 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netfw/daemon/balancer.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "common/sys/files.h"
 
 namespace netfw {
 namespace {
 
-constexpr std::chrono::milliseconds kReloadDeadline{10000};
+constexpr std::chrono::milliseconds kReloadDeadline{5000};
 constexpr std::chrono::seconds kRefusedPause{30};
+
+bool is_free(std::uint16_t port) {
+  const sys::Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  return bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
 
 }  // namespace
 
 Balancer::Balancer(Options options)
     : options_(std::move(options)), runtime_(options_.skeleton, options_.master_socket) {}
 
-LbSkeleton Balancer::wanted_skeleton(const LbDesired& desired) const {
+LbSkeleton Balancer::wanted_skeleton(const LbDesired& desired, base::Instant now) {
   LbSkeleton out = runtime_.skeleton();
   // Slots only grow: taking some away would need a reload and save little.
   for (const auto& [kind, count] : count_pools(desired.assignments)) {
     unsigned& have = out.pools[kind];
     have = std::max(have, count);
   }
-  out.extra_ports = desired.extra_ports;
+  if (now - taken_at_ > kRefusedPause) taken_.clear();
+  std::set<std::uint16_t> ports;
+  for (const std::uint16_t port : desired.extra_ports) {
+    const bool ours = out.extra_ports.contains(port);
+    if (!ours && !taken_.contains(port) && !is_free(port)) {
+      taken_.insert(port);
+      taken_at_ = now;
+    }
+    if (ours || !taken_.contains(port)) ports.insert(port);
+  }
+  out.extra_ports = std::move(ports);
   return out;
 }
 
-base::Result<void> Balancer::prepare(const LbDesired& desired) {
-  const LbSkeleton skeleton = wanted_skeleton(desired);
+base::Result<void> Balancer::connect() {
+  auto done = runtime_.connect();
+  if (done || runtime_.skeleton().extra_ports.empty()) return done;
+  // While it is down, a port that somebody else took would keep it from starting.
+  LbSkeleton without = runtime_.skeleton();
+  std::erase_if(without.extra_ports, [&](std::uint16_t port) {
+    const bool is_taken = !is_free(port);
+    if (is_taken) taken_.insert(port);
+    return is_taken;
+  });
+  if (without == runtime_.skeleton()) return done;
+  // Either HAProxy has begun to listen meanwhile, or the file must do without those ports.
+  if (runtime_.connect()) return {};
+  taken_at_ = base::system_clock().now();
+  TRY(write_config(without, wanted_));
+  runtime_ = LbRuntime(without, options_.master_socket);
+  return done;
+}
+
+base::Result<void> Balancer::prepare(const LbDesired& desired, base::Instant now) {
+  const LbSkeleton checked = wanted_skeleton(desired, now);
+  LbSkeleton all = checked;
+  all.extra_ports = desired.extra_ports;
+  runtime_ = LbRuntime(all, options_.master_socket);
+  // The ports that a HAProxy of an earlier life holds are not somebody else's.
+  const bool runs = runtime_.connect().has_value();
+  if (runs) taken_.clear();
+  const LbSkeleton skeleton = runs ? all : checked;
   TRY(sys::make_folder(skeleton.folder, 0700));
   TRY(write_config(skeleton, desired.state));
   runtime_ = LbRuntime(skeleton, options_.master_socket);
@@ -35,7 +82,7 @@ base::Result<void> Balancer::prepare(const LbDesired& desired) {
 }
 
 base::Result<void> Balancer::grow(const LbDesired& desired, base::Instant now) {
-  const LbSkeleton skeleton = wanted_skeleton(desired);
+  const LbSkeleton skeleton = wanted_skeleton(desired, now);
   if (skeleton == runtime_.skeleton() && !runtime_.is_stale()) return {};
   if (refused_ == skeleton && now - refused_at_ < kRefusedPause) {
     return base::Error{.code = base::Code::failed_precondition,

@@ -6,6 +6,8 @@
 // the next connect() reads it back.
 // 2. A skeleton that was refused is not tried again until something else is wanted or time has
 // passed.
+// 3. A service port outside the range is bound only when no other program has it: HAProxy would
+// start with all its ports or not at all.
 // Threads: one at a time (the engine's lock).
 #pragma once
 
@@ -36,10 +38,10 @@ class Balancer {
   explicit Balancer(Options options);
 
   // Makes the files on disk fit before HAProxy starts for the first time.
-  base::Result<void> prepare(const LbDesired& desired);
+  base::Result<void> prepare(const LbDesired& desired, base::Instant now);
   // Carries out what is missing; without a session it only remembers what is wanted.
   Outcome converge(const LbDesired& desired, base::Instant now);
-  base::Result<void> connect() { return runtime_.connect(); }
+  base::Result<void> connect();
   void disconnect() { runtime_.disconnect(); }
   // Asks for the pid, which fails when the session is dead. Errors: those of CliSession::ask.
   base::Result<void> check() { return runtime_.check(); }
@@ -60,11 +62,13 @@ class Balancer {
   Files take_files();
   void note_write_failed() { dirty_ = true; }
 
+  // Service ports that another program has.
+  const std::set<std::uint16_t>& taken_ports() const { return taken_; }
   const LbSkeleton& skeleton() const { return runtime_.skeleton(); }
   std::uint64_t reloads() const { return reloads_; }
 
  private:
-  LbSkeleton wanted_skeleton(const LbDesired& desired) const;
+  LbSkeleton wanted_skeleton(const LbDesired& desired, base::Instant now);
   base::Result<void> grow(const LbDesired& desired, base::Instant now);
 
   Options options_;
@@ -74,6 +78,8 @@ class Balancer {
   std::optional<LbSkeleton> refused_;
   base::Instant refused_at_;
   std::uint64_t reloads_ = 0;
+  std::set<std::uint16_t> taken_;
+  base::Instant taken_at_;
 };
 
 }  // namespace netfw

@@ -73,6 +73,7 @@ class Body final : public rest::DaemonBody {
   bool tick_again_ = false;
   std::chrono::milliseconds soon_ = kSoonMin;
   sys::Fd sentinel_;
+  long sentinel_pid_ = 0;
   sys::WatchHandle sentinel_watch_;
   sys::WatchHandle guardian_watch_;
   sys::WatchHandle soon_timer_;
@@ -87,9 +88,24 @@ void Body::post(std::function<void()> work) {
   });
 }
 
+// A store that is damaged is put aside: what was in it comes again from agents and master.
+base::Result<StateStore> open_store(const std::filesystem::path& folder) {
+  auto store = StateStore::open(folder);
+  if (store || store.error().code != base::Code::corrupt) return store;
+  base::log::failure("NETFW_STATE_UNREADABLE", "put aside, starting with an empty one", {},
+                     store.error());
+  std::filesystem::path aside = folder;
+  aside += ".unreadable";
+  TRY(sys::remove_tree(aside));
+  std::error_code failed;
+  std::filesystem::rename(folder, aside, failed);
+  if (failed) return base::os_error(failed.value(), "put the state aside");
+  return StateStore::open(folder);
+}
+
 base::Result<Engine::Parts> Body::make_parts() {
   const Skeleton::Options firewall = {.helper = config_.helper, .lock_file = config_.lock_file};
-  Engine::Parts parts{.store = TRY(StateStore::open(config_.state_folder / "state")),
+  Engine::Parts parts{.store = TRY(open_store(config_.state_folder / "state")),
                       .firewall = nullptr,
                       .balancer = nullptr,
                       .limits = {},
@@ -119,7 +135,7 @@ base::Result<Engine::Parts> Body::make_parts() {
 
 base::Result<void> Body::start() {
   TRY(sys::make_folder(config_.state_folder, 0700));
-  TRY(sys::make_folder(config_.haproxy_run_folder, 0755));
+  TRY(sys::make_folder(config_.haproxy_run_folder, 0750));
   Engine::Hooks hooks;
   hooks.wake = [this] { post([this] { tick_soon(); }); };
   hooks.watch_guardian = [this](int fd) { post([this, fd] { watch_guardian(fd); }); };
@@ -206,7 +222,13 @@ void Body::watch_guardian(int fd) {
 
 // A connection that says nothing: its end is the first sign that HAProxy's worker is gone.
 void Body::watch_haproxy() {
-  if (config_.haproxy_mode == HaproxyMode::off || sentinel_.is_open()) return;
+  if (config_.haproxy_mode == HaproxyMode::off) return;
+  // After a reload the old worker would wait for this connection.
+  const long pid = engine_->figures().haproxy_pid;
+  if (sentinel_.is_open() && sentinel_pid_ == pid) return;
+  sentinel_watch_.reset();
+  sentinel_.reset();
+  sentinel_pid_ = pid;
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   const std::string path = config_.skeleton.admin_socket.string();

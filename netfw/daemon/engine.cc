@@ -24,6 +24,12 @@ std::set<std::uint16_t> reserved_ports(const Policy& policy, const LbLimits& lim
   return out;
 }
 
+const ServicePort* find_port(const Service& service, std::size_t index) {
+  const auto found = std::find_if(service.ports.begin(), service.ports.end(),
+                                  [&](const ServicePort& port) { return port.index == index; });
+  return found == service.ports.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 Engine::Engine(Parts parts, Hooks hooks, StoredState state)
@@ -33,7 +39,13 @@ Engine::Engine(Parts parts, Hooks hooks, StoredState state)
 }
 
 base::Result<std::unique_ptr<Engine>> Engine::make(Parts parts, Hooks hooks) {
-  StoredState state = TRY(parts.store.load());
+  auto loaded = parts.store.load();
+  if (!loaded) {
+    // A node without its state still needs a firewall; agents and master send theirs again.
+    base::log::failure("NETFW_STATE_UNREADABLE", "starting with the policy of the configuration",
+                       {}, loaded.error());
+  }
+  StoredState state = std::move(loaded).value_or(StoredState{});
   auto out =
       std::unique_ptr<Engine>(new Engine(std::move(parts), std::move(hooks), std::move(state)));
   TRY(out->start());
@@ -44,30 +56,31 @@ base::Result<void> Engine::start() {
   const std::lock_guard lock(mutex_);
   verify_firewall();
   if (parts_.balancer) {
-    TRY(parts_.balancer->prepare(desired_balance()));
+    TRY(parts_.balancer->prepare(desired_balance(), parts_.clock.now()));
     verify_balancer(true);
   }
   note_figures();
   return {};
 }
 
-FirewallIr Engine::desired_firewall() const {
+FirewallIr Engine::desired_firewall() {
   FirewallIr out = compile_policy(policy_);
+  // A port that no load balancer serves, or that a label claimed in vain, stays closed.
+  const LbDesired balance = parts_.balancer ? desired_balance() : LbDesired{};
   std::map<ServiceId, const Service*> services;
   for (const Service& service : state_.services.services) services.emplace(service.id, &service);
   for (const auto& [id, instance] : state_.instances) {
     const auto found = services.find(instance.service);
     const Service* const service = found == services.end() ? nullptr : found->second;
     for (std::size_t i = 0; i < instance.ports.size(); ++i) {
-      const ServicePort* port = nullptr;
-      if (service != nullptr) {
-        for (const ServicePort& candidate : service->ports) {
-          if (candidate.index == i) port = &candidate;
+      const ServicePort* const port = service == nullptr ? nullptr : find_port(*service, i);
+      if (port != nullptr) {
+        const auto granted = balance.ports.find(port->service_port);
+        const bool internal = service->group == "internal";
+        if (granted != balance.ports.end() && granted->second == service->id) {
+          out.sets.ports[internal ? SetId::internal_tcp : SetId::service_tcp].insert(
+              port->service_port);
         }
-      }
-      if (port != nullptr && port->tcp && port->service_port != 0 && port->enabled) {
-        const SetId set = service->group == "internal" ? SetId::internal_tcp : SetId::service_tcp;
-        out.sets.ports[set].insert(port->service_port);
       }
       if (instance.state == InstanceState::unhealthy || instance.ports[i] == 0) continue;
       if (port == nullptr || port->tcp) {
@@ -120,8 +133,8 @@ std::optional<base::Error> Engine::carry_out(const std::vector<Step>& steps) {
     } else if (const auto* const close = std::get_if<CloseFirewall>(&step)) {
       done = parts_.firewall->change(close->changes);
     } else if (const auto* const revoke = std::get_if<RevokeFlows>(&step)) {
-      const auto count = revoke_flows(revoke->endpoints, revoke->tcp_ports);
-      if (!count) done = count.error();
+      unrevoked_endpoints_.insert(revoke->endpoints.begin(), revoke->endpoints.end());
+      unrevoked_ports_.insert(revoke->tcp_ports.begin(), revoke->tcp_ports.end());
     }
     if (!done) {
       firewall_applied_ = false;  // the next tick reads the kernel again
@@ -153,6 +166,10 @@ Engine::Round Engine::converge() {
     }
     problems_ = state_.services.problems;
     problems_.insert(problems_.end(), desired.problems.begin(), desired.problems.end());
+    for (const std::uint16_t port : parts_.balancer->taken_ports()) {
+      problems_.push_back({desired.ports.contains(port) ? desired.ports.at(port).text() : "", "",
+                           "port " + std::to_string(port) + " is taken by another program"});
+    }
     balancer_error_ = out.balancer;
   }
   if (parts_.firewall && firewall_applied_ && !out.firewall) {
@@ -180,11 +197,42 @@ base::Result<void> Engine::flush() {
   return done;
 }
 
+// The kernel walks its whole table for each dump, tens of milliseconds: one walk serves all callers
+// that wait meanwhile.
+base::Result<void> Engine::revoke_pending() {
+  const std::lock_guard order(revoke_mutex_);
+  std::vector<Endpoint> endpoints;
+  std::vector<std::uint16_t> ports;
+  {
+    const std::lock_guard lock(mutex_);
+    // What was opened again meanwhile keeps its flows.
+    for (const Endpoint& endpoint : unrevoked_endpoints_) {
+      if (!known_sets_.instances.contains(endpoint)) endpoints.push_back(endpoint);
+    }
+    for (const std::uint16_t port : unrevoked_ports_) {
+      const bool open = known_sets_.ports[SetId::service_tcp].contains(port) ||
+                        known_sets_.ports[SetId::internal_tcp].contains(port);
+      if (!open) ports.push_back(port);
+    }
+    unrevoked_endpoints_.clear();
+    unrevoked_ports_.clear();
+  }
+  const auto count = revoke_flows(endpoints, ports);
+  if (count) return {};
+  const std::lock_guard lock(mutex_);
+  unrevoked_endpoints_.insert(endpoints.begin(), endpoints.end());
+  unrevoked_ports_.insert(ports.begin(), ports.end());
+  hooks_.wake();
+  return count.error();
+}
+
 base::Result<void> Engine::finish(const Round& round, bool wait_for_balancer) {
+  const auto revoked = revoke_pending();
   const auto saved = flush();
   if (round.firewall) return *round.firewall;
   if (round.balancer && round.balancer->reason != "haproxy_unreachable") return *round.balancer;
   if (!saved) return saved;
+  if (!revoked) return revoked;
   if (!wait_for_balancer || !parts_.balancer) return {};
   std::unique_lock lock(mutex_);
   const bool back = balancer_back_.wait_for(
@@ -268,6 +316,7 @@ base::Result<void> Engine::put_node_instances(const NodeName& node,
       }
     }
     round = converge();
+    instance_gone_.notify_all();
   }
   return finish(round, false);
 }
@@ -278,6 +327,7 @@ base::Result<void> Engine::remove_instance(const InstanceId& id) {
     const std::lock_guard lock(mutex_);
     if (state_.instances.erase(id) != 0) unsaved_[StateStore::instance_key(id)] = std::nullopt;
     round = converge();
+    instance_gone_.notify_all();
   }
   return finish(round, false);
 }

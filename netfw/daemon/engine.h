@@ -8,9 +8,9 @@
 // known of kernel and HAProxy is carried out; a tick compares with what they really have.
 // 2. A call returns when kernel and HAProxy agree and the state is on disk, or with the error that
 // stands in the way; the change stays desired then and is tried again by ticks.
-// 3. Disk writes never happen under the lock that guards the fast path; concurrent calls share one
-// commit.
-// Threads: any; lock order flush_mutex_, mutex_.
+// 3. Disk writes and walks of the kernel's flow table never happen under the lock that guards the
+// fast path; concurrent calls share them.
+// Threads: any; lock order flush_mutex_ or revoke_mutex_, mutex_.
 #pragma once
 
 #include <atomic>
@@ -93,6 +93,7 @@ class Engine {
     std::atomic<std::size_t> services = 0;
     std::atomic<std::size_t> rules = 0;
     std::atomic<std::uint64_t> reloads = 0;
+    std::atomic<long> haproxy_pid = 0;
   };
   const Figures& figures() const { return figures_; }
 
@@ -107,12 +108,13 @@ class Engine {
   Round converge();  // needs the lock
   base::Result<void> finish(const Round& round, bool wait_for_balancer);
   std::optional<base::Error> carry_out(const std::vector<Step>& steps);
-  FirewallIr desired_firewall() const;
+  FirewallIr desired_firewall();
   std::set<Endpoint> unhealthy_endpoints() const;
   LbDesired desired_balance();
   void set_instance(Instance instance);
   void note_problems(const std::vector<Problem>& problems);
   base::Result<void> flush();
+  base::Result<void> revoke_pending();
   bool verify_firewall();               // needs the lock; true when all is well
   bool verify_balancer(bool thorough);  // needs the lock
   base::Result<void> set_policy(const Policy& policy);
@@ -124,14 +126,18 @@ class Engine {
   Parts parts_;
   const Hooks hooks_;
 
-  std::mutex flush_mutex_;  // held while a commit is under way
-  std::mutex mutex_;        // guards all below
+  std::mutex flush_mutex_;   // held while a commit is under way
+  std::mutex revoke_mutex_;  // held while the flow table is walked
+  std::mutex mutex_;         // guards all below
   std::condition_variable balancer_back_;
+  std::condition_variable instance_gone_;
   StoredState state_;
   Policy policy_;
   std::optional<Policy> policy_before_trial_;
   std::optional<Guardian> guardian_;
   Writes unsaved_;
+  std::set<Endpoint> unrevoked_endpoints_;
+  std::set<std::uint16_t> unrevoked_ports_;
   std::vector<Problem> problems_;
   FirewallSets known_sets_;  // what the kernel has as far as we know
   bool firewall_applied_ = false;

@@ -148,6 +148,7 @@ void Engine::note_figures() {
   const bool connected = parts_.balancer && parts_.balancer->is_connected();
   figures_.healthy = firewall && (!parts_.balancer || (connected && !balancer_error_));
   figures_.haproxy_connected = connected;
+  figures_.haproxy_pid = connected ? parts_.balancer->pid() : 0;
   figures_.instances = state_.instances.size();
   figures_.services = state_.services.services.size();
   figures_.rules = last_applied_.rules;

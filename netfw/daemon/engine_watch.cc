@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's comparison with the world: ticks, draining, files.
-#include <thread>
-
 #include "common/base/log.h"
 #include "netfw/daemon/engine.h"
 
@@ -82,6 +80,7 @@ bool Engine::tick() {
     well = verify_balancer(ticks_ % kThoroughEvery == 0) && well;
     note_figures();
   }
+  if (!revoke_pending()) well = false;
   const auto saved = flush();
   if (!saved) {
     base::log::failure("NETFW_STATE_NOT_SAVED", "kept in memory, trying again", {}, saved.error());
@@ -158,7 +157,9 @@ base::Result<Engine::DrainReply> Engine::drain(const InstanceId& id,
     if (sessions && *sessions == 0) return DrainReply{true, 0};
     const bool over = parts_.clock.now() + pause >= end;
     if (over || !may_wait) return DrainReply{false, sessions ? *sessions : 0};
-    std::this_thread::sleep_for(pause);
+    // Woken early when an instance goes: then there is nothing left to wait for.
+    std::unique_lock lock(mutex_);
+    instance_gone_.wait_for(lock, pause);
     pause = std::min(pause * 2, kDrainPauseMax);
   }
 }

@@ -174,13 +174,14 @@ int guardian_main() {
     send(kGuardianFd, &kReleased, 1, MSG_NOSIGNAL);
     return EXIT_SUCCESS;
   }
+  // Told first, so that the daemon does not take the restore for somebody's meddling and undo it.
+  send(kGuardianFd, &kRestored, 1, MSG_NOSIGNAL);
   const auto done = restore(*order);
   if (!done) {
     base::log::failure("NETFW_RESTORE_FAILED", "the old policy could not be put back", {},
                        done.error());
     return EXIT_FAILURE;
   }
-  send(kGuardianFd, &kRestored, 1, MSG_NOSIGNAL);
   return EXIT_SUCCESS;
 }
 

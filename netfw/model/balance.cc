@@ -87,7 +87,7 @@ class Maker {
       note(claim, "PORT", "port " + std::to_string(port) + " is reserved");
       return false;
     }
-    const auto [owner, fresh] = port_owners_.emplace(port, claim.service->id);
+    const auto [owner, fresh] = out_.ports.emplace(port, claim.service->id);
     if (!fresh) {
       note(claim, "PORT", "port " + std::to_string(port) + " belongs to " + owner->second.text());
       return false;
@@ -95,6 +95,7 @@ class Maker {
     if (port >= input_.limits.range_first && port <= input_.limits.range_last) return true;
     if (out_.extra_ports.size() >= input_.limits.extra_ports_max) {
       note(claim, "PORT", "too many ports outside the range that is bound");
+      out_.ports.erase(owner);
       return false;
     }
     out_.extra_ports.insert(port);
@@ -156,7 +157,6 @@ class Maker {
   const PoolAssignments& before_;
   LbDesired out_;
   std::set<PoolName> taken_;
-  std::map<std::uint16_t, ServiceId> port_owners_;
   std::map<ServiceId, std::vector<const Instance*>> by_service_;
 };
 

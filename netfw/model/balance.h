@@ -139,7 +139,9 @@ struct LbPlanInput {
 struct LbDesired {
   LbState state;
   PoolAssignments assignments;
-  std::set<std::uint16_t> extra_ports = {};  // service ports outside the range: each its own bind
+  // Service ports and whom they were granted to. The firewall opens these and no others.
+  std::map<std::uint16_t, ServiceId> ports = {};
+  std::set<std::uint16_t> extra_ports = {};  // those outside the range: each its own bind
   std::vector<Problem> problems = {};
 };
 
