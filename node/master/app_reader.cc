@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // make_app(): Marathon's application JSON, checked section by section and completed with defaults.
-#include <regex.h>
-
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
 #include "node/master/app.h"
+#include "node/master/app_parts.h"
 
 namespace node::master {
 namespace {
@@ -24,7 +23,6 @@ constexpr std::size_t kValueMax = 32 << 10;
 constexpr std::size_t kPortsMax = 100;
 constexpr std::size_t kChecksMax = 20;
 constexpr std::size_t kConstraintsMax = 50;
-constexpr std::size_t kPatternMax = 256;
 constexpr std::size_t kDependenciesMax = 200;
 constexpr std::size_t kVolumesMax = 50;
 constexpr double kMib = 1024.0 * 1024.0;
@@ -305,10 +303,11 @@ class Reader {
     const Json* persistent = in.find_object("persistent");
     if (in.find("external") != nullptr) in.reject("external", "external volumes are not available");
     if (in.find("secret") != nullptr) in.reject("secret", "secret volumes are not available");
-    for (const std::string& path : {container_path, host_path}) {
-      if (("/" + path + "/").find("/../") != std::string::npos)
-        in.reject(&path == &host_path ? "hostPath" : "containerPath", "must not contain '..'");
-    }
+    const auto climbs = [](const std::string& path) {
+      return ("/" + path + "/").find("/../") != std::string::npos;
+    };
+    if (climbs(container_path)) in.reject("containerPath", "must not contain '..'");
+    if (climbs(host_path)) in.reject("hostPath", "must not contain '..'");
     Json out = {{"containerPath", container_path}, {"mode", mode}};
     if (persistent != nullptr) {
       Fields inner(*persistent, in.pointer_of("persistent"));
@@ -360,6 +359,7 @@ class Reader {
     const bool bridge = mode_ != "host";
     Json out = Json::array();
     std::set<std::string> names;
+    std::set<std::int64_t> pinned;
     for (std::size_t i = 0; i < list.size(); ++i) {
       Fields in(list[i], base::child_pointer(pointer, std::to_string(i)));
       PortSlot slot;
@@ -384,6 +384,8 @@ class Reader {
         in.reject("protocol", "must be tcp, udp or udp,tcp");
       if (!slot.name.empty() && !names.insert(slot.name).second)
         in.reject("name", "is used by another port of the app");
+      if (host_port != 0 && !pinned.insert(host_port).second)
+        in.reject(bridge ? "hostPort" : port_field, "is asked for by another port of the app");
       close(in);
       slot.container_port = bridge ? static_cast<int>(port) : 0;
       slot.host_port = static_cast<int>(host_port);
@@ -414,78 +416,11 @@ class Reader {
     for (std::size_t i = 0; i < list->size(); ++i) {
       const std::string pointer =
           base::child_pointer(fields.pointer_of("constraints"), std::to_string(i));
-      read_constraint((*list)[i], pointer);
+      auto constraint = read_constraint((*list)[i], pointer, problems_);
+      if (!constraint) continue;
+      document_["constraints"].push_back((*list)[i]);
+      app_.constraints.push_back(std::move(*constraint));
     }
-  }
-
-  void read_constraint(const Json& entry, const std::string& pointer) {
-    bool texts = entry.is_array() && entry.size() >= 2 && entry.size() <= 3;
-    if (texts) {
-      for (const Json& piece : entry) texts = texts && piece.is_string() && piece.size() <= 1;
-    }
-    if (!texts) {
-      problems_.add(pointer, "must be [field, operator] or [field, operator, value], all strings");
-      return;
-    }
-    static const std::map<std::string, Operator, std::less<>> kOperators = {
-        {"UNIQUE", Operator::unique},
-        {"CLUSTER", Operator::cluster},
-        {"GROUP_BY", Operator::group_by},
-        {"LIKE", Operator::like},
-        {"UNLIKE", Operator::unlike},
-        {"MAX_PER", Operator::max_per},
-        {"IS", Operator::is}};
-    Constraint constraint;
-    constraint.field = entry[0].get<std::string>();
-    if (constraint.field == "@hostname") constraint.field = "hostname";
-    if (entry.size() == 3) constraint.value = entry[2].get<std::string>();
-    const auto op = kOperators.find(entry[1].get_ref<const std::string&>());
-    if (op == kOperators.end()) {
-      problems_.add(pointer,
-                    "operator must be UNIQUE, CLUSTER, GROUP_BY, LIKE, UNLIKE, MAX_PER or IS");
-      return;
-    }
-    constraint.op = op->second;
-    if (const std::string wrong = wrong_value(constraint); !wrong.empty()) {
-      problems_.add(pointer, wrong);
-      return;
-    }
-    document_["constraints"].push_back(entry);
-    app_.constraints.push_back(std::move(constraint));
-  }
-
-  static std::string wrong_value(const Constraint& constraint) {
-    if (constraint.field.empty() || constraint.field.size() > 255)
-      return "field must have 1 to 255 bytes";
-    switch (constraint.op) {
-      case Operator::unique: return constraint.value.empty() ? "" : "UNIQUE takes no value";
-      case Operator::cluster: return "";
-      case Operator::group_by:
-        if (constraint.value.empty()) return "";
-        return base::parse_int(constraint.value, 1, 10'000) ? "" : "GROUP_BY wants a number from 1";
-      case Operator::max_per:
-        return base::parse_int(constraint.value, 1, 100'000) ? "" : "MAX_PER wants a number from 1";
-      case Operator::is: return constraint.value.empty() ? "IS wants a value" : "";
-      case Operator::like:
-      case Operator::unlike: return wrong_pattern(constraint.value);
-    }
-    return "";
-  }
-
-  // Back references and large repetitions make matching slow or big, so they are refused.
-  static std::string wrong_pattern(const std::string& pattern) {
-    if (pattern.empty() || pattern.size() > kPatternMax) return "pattern must have 1 to 256 bytes";
-    for (std::size_t i = 0; i + 1 < pattern.size(); ++i) {
-      if (pattern[i] == '\\' && pattern[i + 1] >= '1' && pattern[i + 1] <= '9')
-        return "pattern must not refer back";
-    }
-    if (pattern.find('{') != std::string::npos) return "pattern must not count repetitions with {}";
-    regex_t compiled;
-    const std::string whole = "^(" + pattern + ")$";
-    if (regcomp(&compiled, whole.c_str(), REG_EXTENDED | REG_NOSUB) != 0)
-      return "pattern is not a regular expression";
-    regfree(&compiled);
-    return "";
   }
 
   void read_dependencies(Fields& fields) {
@@ -547,108 +482,13 @@ class Reader {
     const bool health = std::string_view(name) == "healthChecks";
     for (std::size_t i = 0; i < list->size(); ++i) {
       const std::string pointer = base::child_pointer(fields.pointer_of(name), std::to_string(i));
-      out.push_back(health ? read_health_check((*list)[i], pointer)
-                           : read_readiness_check((*list)[i], pointer));
+      Json check = health ? read_health_check((*list)[i], pointer, app_.ports, problems_)
+                          : read_readiness_check((*list)[i], pointer, app_.ports, problems_);
+      if (health) app_.health_failures_max.push_back(check["maxConsecutiveFailures"]);
+      out.push_back(std::move(check));
     }
     (health ? app_.has_health_checks : app_.has_readiness_checks) = true;
     document_[name] = std::move(out);
-  }
-
-  Json read_health_check(const Json& check, const std::string& pointer) {
-    Fields in(check, pointer);
-    std::string protocol = "HTTP";
-    in.optional("protocol", protocol);
-    const std::string plain = protocol.starts_with("MESOS_") ? protocol.substr(6) : protocol;
-    if (plain != "HTTP" && plain != "HTTPS" && plain != "TCP" && plain != "COMMAND")
-      in.reject("protocol",
-                "must be HTTP, HTTPS, TCP, COMMAND, MESOS_HTTP, MESOS_HTTPS or MESOS_TCP");
-    Json out = {{"protocol", protocol}};
-    std::int64_t grace = 300, interval = 60, timeout = 20, delay = 15, failures = 3;
-    in.optional("gracePeriodSeconds", grace, {0, 86'400});
-    in.optional("intervalSeconds", interval, {1, 86'400});
-    in.optional("timeoutSeconds", timeout, {1, 86'400});
-    in.optional("delaySeconds", delay, {0, 86'400});
-    in.optional("maxConsecutiveFailures", failures, {0, 100'000});
-    out["gracePeriodSeconds"] = grace;
-    out["intervalSeconds"] = interval;
-    out["timeoutSeconds"] = timeout;
-    out["delaySeconds"] = delay;
-    out["maxConsecutiveFailures"] = failures;
-    app_.health_failures_max.push_back(static_cast<int>(failures));
-    read_check_target(in, plain, out);
-    in.find("ipProtocol");
-    close(in);
-    return out;
-  }
-
-  void read_check_target(Fields& in, const std::string& plain, Json& out) {
-    std::string path = "/";
-    bool ignore = false;
-    std::int64_t index = -1, port = 0;
-    in.optional("path", path, {.length_max = 2048});
-    in.optional("ignoreHttp1xx", ignore);
-    in.optional("portIndex", index, {0, static_cast<std::int64_t>(kPortsMax)});
-    in.optional("port", port, {1, 65'535});
-    const Json* command = in.find_object("command");
-    if (plain == "COMMAND") {
-      const bool given = command != nullptr && command->contains("value") &&
-                         (*command)["value"].is_string() && !(*command)["value"].empty();
-      if (!given) {
-        in.reject("command", "must be {\"value\": \"…\"} for a COMMAND check", "field_missing");
-      } else {
-        out["command"] = {{"value", (*command)["value"]}};
-      }
-      return;
-    }
-    if (plain != "TCP") {
-      if (path.empty() || path[0] != '/') in.reject("path", "must start with '/'");
-      out["path"] = path;
-      out["ignoreHttp1xx"] = ignore;
-    }
-    if (port > 0) {
-      out["port"] = port;
-      return;
-    }
-    if (index < 0) index = 0;
-    if (index >= static_cast<std::int64_t>(app_.ports.size()))
-      in.reject("portIndex", "names a port the app does not have");
-    out["portIndex"] = index;
-  }
-
-  Json read_readiness_check(const Json& check, const std::string& pointer) {
-    Fields in(check, pointer);
-    std::string name = "readinessCheck", protocol = "HTTP", path = "/", port_name = "http-api";
-    std::int64_t interval = 30, timeout = 10;
-    bool preserve = false;
-    in.optional("name", name, {.length_max = 63});
-    in.optional("protocol", protocol);
-    in.optional("path", path, {.length_max = 2048});
-    in.optional("portName", port_name, {.length_max = 63});
-    in.optional("intervalSeconds", interval, {1, 86'400});
-    in.optional("timeoutSeconds", timeout, {1, 86'400});
-    in.optional("preserveLastResponse", preserve);
-    if (protocol != "HTTP" && protocol != "HTTPS") in.reject("protocol", "must be HTTP or HTTPS");
-    if (path.empty() || path[0] != '/') in.reject("path", "must start with '/'");
-    if (std::none_of(app_.ports.begin(), app_.ports.end(),
-                     [&](const PortSlot& slot) { return slot.name == port_name; }))
-      in.reject("portName", "names a port the app does not have");
-    Json codes = Json::array({200});
-    if (const Json* given = in.find_array("httpStatusCodesForReady", 100)) {
-      codes = *given;
-      for (const Json& code : codes) {
-        if (!code.is_number_integer() || code < 100 || code > 599)
-          in.reject("httpStatusCodesForReady", "must be numbers from 100 to 599");
-      }
-    }
-    close(in);
-    return {{"name", name},
-            {"protocol", protocol},
-            {"path", path},
-            {"portName", port_name},
-            {"intervalSeconds", interval},
-            {"timeoutSeconds", timeout},
-            {"httpStatusCodesForReady", codes},
-            {"preserveLastResponse", preserve}};
   }
 
   // The object "gestalt", or labels for clients whose schema is fixed. The object wins.

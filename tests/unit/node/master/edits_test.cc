@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/master/edits.h"
+
+#include "node/master/dependencies.h"
+#include "node/master/event_bus.h"
+#include "node/master/views.h"
+#include "tests/unit/node/master/fake_cluster.h"
+
+using namespace node::master;  // NOLINT: a test of this one namespace
+using base::Code;
+using base::Json;
+
+TEST_GROUP(Edits) {
+  FakeCluster cluster;
+  Problems problems;
+
+  std::optional<Change> group(const char* id, const char* body) {
+    return UNWRAP(edit_group(cluster.scheduler, id, Json::parse(body), Create::yes, problems));
+  }
+  void apply(std::optional<Change> change) {
+    if (!change) FAIL(problems.text().c_str());
+    check_whole(cluster.scheduler, *change, problems);
+    if (!problems.empty()) FAIL(problems.text().c_str());
+    cluster.scheduler.deploy(std::move(*change));
+    cluster.run();
+  }
+  void setup() override { cluster.add_node("n1"); }
+};
+
+TEST(Edits, a_partial_update_keeps_what_it_does_not_name) {
+  cluster.put(R"({"id":"/a","cmd":"x","cpus":0.5,"labels":{"k":"v"}})");
+  const auto partial = UNWRAP(edit_app(cluster.scheduler, "/a", Json::parse(R"({"instances":4})"),
+                                       Partial::yes, Create::no, "", problems));
+  CHECK(partial.has_value());
+  LONGS_EQUAL(4, partial->instances);
+  CHECK((*partial->document)["labels"]["k"] == "v");
+  const auto whole = UNWRAP(edit_app(cluster.scheduler, "/a", Json::parse(R"({"cmd":"y"})"),
+                                     Partial::no, Create::no, "", problems));
+  CHECK((*whole->document)["labels"].empty());
+  CHECK(whole->cpus == 1);
+}
+
+TEST(Edits, args_replace_cmd_and_null_takes_a_field_away) {
+  cluster.put(R"({"id":"/a","cmd":"x","user":"bob"})");
+  const auto app =
+      UNWRAP(edit_app(cluster.scheduler, "/a", Json::parse(R"({"args":["y"],"user":null})"),
+                      Partial::yes, Create::no, "", problems));
+  CHECK(app.has_value());
+  CHECK(!app->document->contains("cmd") && !app->document->contains("user"));
+}
+
+TEST(Edits, a_version_alone_brings_back_its_definition) {
+  cluster.put(R"({"id":"/a","cmd":"x"})");
+  const std::string version = cluster.scheduler.find_app("/a")->current->version;
+  cluster.put(R"({"id":"/a","cmd":"y"})");
+  const auto app = UNWRAP(edit_app(cluster.scheduler, "/a", {{"version", version}}, Partial::yes,
+                                   Create::no, "", problems));
+  CHECK((*app->document)["cmd"] == "x");
+  CHECK_ERROR(Code::not_found, "version_unknown",
+              edit_app(cluster.scheduler, "/a", {{"version", "2000"}}, Partial::yes, Create::no, "",
+                       problems));
+  CHECK_ERROR(
+      Code::not_found, "app_unknown",
+      edit_app(cluster.scheduler, "/b", Json::object(), Partial::yes, Create::no, "", problems));
+}
+
+TEST(Edits, a_group_brings_and_removes_what_it_lists) {
+  apply(group("/shop", R"({"apps":[{"id":"web","cmd":"x"},{"id":"db","cmd":"x"}],
+                            "groups":[{"id":"jobs","apps":[{"id":"mail","cmd":"x"}]}]})"));
+  LONGS_EQUAL(3, cluster.scheduler.apps().size());
+  CHECK(cluster.scheduler.find_app("/shop/jobs/mail") != nullptr);
+  // Groups are not mentioned, so they stay; the list of apps is whole, so /shop/db goes.
+  apply(group("/shop", R"({"apps":[{"id":"web","cmd":"x"}]})"));
+  CHECK(cluster.scheduler.find_app("/shop/db") == nullptr);
+  CHECK(cluster.scheduler.find_app("/shop/jobs/mail") != nullptr);
+  apply(group("/shop", R"({"groups":[]})"));
+  CHECK(cluster.scheduler.find_app("/shop/jobs/mail") == nullptr);
+  apply(remove_group(cluster.scheduler, "/shop"));
+  CHECK(cluster.scheduler.apps().empty());
+  CHECK(!has_group(cluster.scheduler, "/shop"));
+}
+
+TEST(Edits, a_group_scales_and_goes_back_to_a_version) {
+  apply(group("/shop", R"({"apps":[{"id":"web","cmd":"x","instances":3}]})"));
+  const std::string version = cluster.scheduler.group_versions().back();
+  apply(group("/shop", R"({"scaleBy":1.5})"));
+  LONGS_EQUAL(5, cluster.healthy("/shop/web"));
+  apply(group("/shop", ("{\"version\":\"" + version + "\"}").c_str()));
+  LONGS_EQUAL(3, cluster.healthy("/shop/web"));
+}
+
+TEST(Edits, wrong_groups_name_the_place) {
+  const struct {
+    const char* body;
+    const char* path;
+  } kCases[] = {
+      {R"({"apps":[{"id":"web"}]})", "/apps/0"},
+      {R"({"apps":[{"id":"/other/web","cmd":"x"}]})", "/apps/0/id"},
+      {R"({"apps":[{"id":"w","cmd":"x"},{"id":"w","cmd":"x"}]})", "/apps/1/id"},
+      {R"({"groups":[{"id":"/other"}]})", "/groups/0/id"},
+      {R"({"groups":[{"id":"in","apps":[{"id":"a","cpus":-1,"cmd":"x"}]}]})",
+       "/groups/0/apps/0/cpus"},
+      {R"({"pods":[{}]})", "/pods"},
+      {R"({"scaleBy":"2"})", "/scaleBy"},
+      {R"({"what":1})", "/what"},
+  };
+  for (const auto& c : kCases) {
+    problems = {};
+    CHECK(!group("/shop", c.body));
+    if (problems.text().find(c.path) == std::string::npos) FAIL(problems.text().c_str());
+  }
+}
+
+TEST(Edits, circles_and_doubled_names_are_refused) {
+  auto change = group("/s", R"({"apps":[{"id":"a","cmd":"x","dependencies":["/s/b"]},
+                                         {"id":"b","cmd":"x","dependencies":["/s/a"]}]})");
+  check_whole(cluster.scheduler, *change, problems);
+  CHECK(problems.text().find("cyclic") != std::string::npos);
+  problems = {};
+  apply(group("/s", R"({"apps":[{"id":"a","cmd":"x"}]})"));
+  Change both;
+  both.put.push_back(app_of(R"({"id":"/s","cmd":"x"})"));
+  check_whole(cluster.scheduler, both, problems);
+  CHECK(problems.text().find("both") != std::string::npos);
+  problems = {};
+  Change inside;
+  inside.put.push_back(app_of(R"({"id":"/s/a/b","cmd":"x"})"));
+  check_whole(cluster.scheduler, inside, problems);
+  CHECK(problems.text().find("both") != std::string::npos);
+}
+
+TEST(Edits, groups_start_in_the_order_of_their_dependencies) {
+  auto change =
+      group("/s", R"({"groups":[{"id":"web","dependencies":["/s/db"],"apps":[{"id":"a","cmd":"x"}]},
+                                          {"id":"db","apps":[{"id":"b","cmd":"x"}]}]})");
+  CHECK(change.has_value());
+  cluster.scheduler.deploy(std::move(*change));
+  LONGS_EQUAL(1, cluster.instances_of("/s/db/b").size());
+  LONGS_EQUAL(0, cluster.instances_of("/s/web/a").size());
+  cluster.run();
+  LONGS_EQUAL(1, cluster.healthy("/s/web/a"));
+}
+
+TEST(Edits, layers_count_the_longest_way) {
+  const Needs needs = {{"a", {}}, {"b", {"a"}}, {"c", {"a", "b"}}, {"d", {"c", "a"}}};
+  const auto layers = make_layers(needs);
+  LONGS_EQUAL(0, layers.at("a"));
+  LONGS_EQUAL(3, layers.at("d"));
+  CHECK(!has_cycle(needs));
+  CHECK(has_cycle({{"a", {"b"}}, {"b", {"a"}}, {"c", {}}}));
+}
+
+TEST(Edits, views_have_the_fields_that_clients_read) {
+  apply(group("/shop", R"({"apps":[{"id":"web","cmd":"x","instances":2}]})"));
+  const AppState& app = *cluster.scheduler.find_app("/shop/web");
+  const Json shown = app_json(cluster.scheduler, app, {.tasks = true});
+  LONGS_EQUAL(2, shown["tasksRunning"].get<int>());
+  CHECK(shown["tasks"][0]["state"] == "TASK_RUNNING");
+  CHECK(shown["tasks"][0]["servicePorts"][0] == 10000);
+  const auto tree =
+      group_json(cluster.scheduler, "/", read_group_embed({"group.groups", "group.apps"}));
+  CHECK((*tree)["groups"][0]["apps"][0]["id"] == "/shop/web");
+  CHECK(!(*tree)["groups"][0]["apps"][0].contains("tasksRunning"));
+  CHECK(!group_json(cluster.scheduler, "/none", {}));
+  const std::string text = tasks_text(cluster.scheduler);
+  CHECK(text.starts_with("shop_web\t10000\t10.0.0.1:3000\t"));
+  const Json mesos = mesos_state(cluster.scheduler, {"fw", "10.0.0.9", 5050, ""});
+  CHECK(mesos["leader"] == "master@10.0.0.9:5050");
+  CHECK(mesos["slaves"][0]["pid"] == "slave(1)@10.0.0.1:5051");
+  const Json& task = mesos["frameworks"][0]["tasks"][0];
+  CHECK(task["name"] == "web.shop");
+  CHECK(task["resources"]["ports"] == "[3000-3000]");
+  CHECK(task["statuses"][0]["container_status"]["network_infos"][0]["ip_addresses"][0]
+            ["ip_address"] == "10.0.0.1");
+}
+
+TEST(Edits, an_event_filter_takes_types_and_a_format) {
+  rest::Request request;
+  request.query = {{"event_type", "deployment_info"}, {"plan-format", "light"}};
+  const EventFilter filter = UNWRAP(read_event_filter(request));
+  CHECK(filter.light && filter.types.contains("deployment_info"));
+  request.query = {{"plan-format", "heavy"}};
+  CHECK_ERROR(Code::invalid_argument, "query_invalid", read_event_filter(request));
+  request.query = {{"event_type", std::string(200, 'x')}};
+  CHECK_ERROR(Code::invalid_argument, "query_invalid", read_event_filter(request));
+}
+
+TEST(Edits, events_reach_those_who_asked_for_them) {
+  EventBus bus;
+  const auto all = bus.attach({}, "1.2.3.4:5", "now");
+  const auto some = bus.attach({{"wanted"}, true}, "1.2.3.4:6", "now");
+  char buffer[4096];
+  all->take(buffer, sizeof buffer);
+  some->take(buffer, sizeof buffer);
+  bus.publish({{"wanted", "{\"full\":1}", "{\"light\":1}"}, {"other", "{}", ""}});
+  const std::string to_all(buffer, all->take(buffer, sizeof buffer));
+  CHECK(to_all.find("event: wanted\r\n") != std::string::npos);
+  CHECK(to_all.find("data: {\"full\":1}\r\n") != std::string::npos);
+  CHECK(to_all.find("event: other") != std::string::npos);
+  const std::string to_some(buffer, some->take(buffer, sizeof buffer));
+  CHECK(to_some.find("light") != std::string::npos && to_some.find("other") == std::string::npos);
+  some->close();
+  bus.keep_alive();
+  LONGS_EQUAL(1, bus.subscribers());
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/master/tree_store.h"
+
+#include "tests/support/temp_folder.h"
+#include "tests/unit/node/master/fake_cluster.h"
+
+using namespace node::master;  // NOLINT: a test of this one namespace
+using base::Code;
+
+namespace {
+constexpr auto kNoPatience = std::chrono::milliseconds(50);
+}
+
+TEST_GROUP(TreeStore) {
+  TempFolder folder;
+  std::unique_ptr<coordination::Coordination> tree;
+  FakeCluster cluster;
+  WrittenVersions written;
+  std::map<std::string, std::int64_t> generations;
+
+  void setup() override {
+    tree = UNWRAP(coordination::open_local({.folder = folder.path()}));
+    cluster.add_node("n1");
+  }
+  void write(TreeStore & store) {
+    const Effects effects = cluster.scheduler.take_effects();
+    CHECK_OK(store.write(make_writes(cluster.scheduler, effects, written, generations)));
+  }
+};
+
+TEST(TreeStore, what_was_written_is_what_a_new_masterd_reads) {
+  TreeStore store(*tree);
+  CHECK_OK(store.lead("me", kNoPatience));
+  const auto first = UNWRAP(store.load(cluster.rng));
+  cluster.put(R"({"id":"/demo/web","cmd":"x","instances":2,"labels":{"a":"b"}})");
+  cluster.run();
+  cluster.put(R"({"id":"/demo/web","cmd":"y","instances":3})");
+  cluster.put(R"({"id":"/gone","cmd":"y"})");
+  write(store);
+  Change removal;
+  removal.remove.insert("/gone");
+  cluster.scheduler.deploy(std::move(removal));
+  write(store);
+  cluster.clock.advance(std::chrono::seconds(1));
+  TreeStore other(*tree);
+  auto loaded = UNWRAP(other.load(cluster.rng));
+  STRCMP_EQUAL(first.framework_id.c_str(), loaded.framework_id.c_str());
+  CHECK(loaded.problems.empty());
+  Scheduler restored(cluster.clock, cluster.rng, {.digest = fake_digest});
+  CHECK(restored.restore(std::move(loaded.snapshot)).empty());
+  const AppState* app = restored.find_app("/demo/web");
+  CHECK(app != nullptr);
+  LONGS_EQUAL(2, app->versions.size());
+  CHECK(*app->current->document == *cluster.scheduler.find_app("/demo/web")->current->document);
+  CHECK(restored.find_app("/gone") == nullptr);
+  LONGS_EQUAL(cluster.scheduler.deployments().size(), restored.deployments().size());
+  const auto& deployment = *restored.deployments().begin();
+  LONGS_EQUAL(cluster.scheduler.deployments().at(deployment.first).steps.size(),
+              deployment.second.steps.size());
+  CHECK(restored.assignments("n1").instances == cluster.scheduler.assignments("n1").instances);
+}
+
+TEST(TreeStore, nothing_is_left_of_an_app_that_has_gone) {
+  TreeStore store(*tree);
+  CHECK_OK(store.lead("me", kNoPatience));
+  CHECK_OK(store.load(cluster.rng));
+  cluster.put(R"({"id":"/a/b","cmd":"x"})");
+  cluster.run();
+  write(store);
+  LONGS_EQUAL(1, UNWRAP(tree->children("/gestalt/specs")).size());
+  Change removal;
+  removal.remove.insert("/a/b");
+  cluster.scheduler.deploy(std::move(removal));
+  write(store);
+  cluster.run();
+  write(store);
+  for (const char* path : {"/gestalt/master/apps", "/gestalt/master/deployments", "/gestalt/specs"})
+    LONGS_EQUAL(0, UNWRAP(tree->children(path)).size());
+}
+
+TEST(TreeStore, a_batch_of_many_apps_is_written) {
+  TreeStore store(*tree);
+  CHECK_OK(store.lead("me", kNoPatience));
+  CHECK_OK(store.load(cluster.rng));
+  Change change;
+  for (int i = 0; i < 600; ++i)
+    change.put.push_back(
+        app_of(R"({"id":"/many/a)" + std::to_string(i) + R"(","cmd":"x","instances":0})"));
+  cluster.scheduler.deploy(std::move(change));
+  write(store);
+  LONGS_EQUAL(600, UNWRAP(tree->children("/gestalt/master/apps")).size());
+}
+
+TEST(TreeStore, two_masters_cannot_lead) {
+  TreeStore store(*tree);
+  CHECK_OK(store.lead("me", kNoPatience));
+  const auto second = UNWRAP(coordination::open_local({.folder = folder.path()}));
+  TreeStore other(*second);
+  CHECK_ERROR(Code::failed_precondition, "leader_exists", other.lead("you", kNoPatience));
+  tree.reset();
+  CHECK_OK(other.lead("you", std::chrono::seconds(5)));
+}
+
+TEST(TreeStore, a_writer_that_does_not_lead_writes_nothing) {
+  TreeStore store(*tree);
+  CHECK_OK(store.lead("me", kNoPatience));
+  CHECK_OK(store.load(cluster.rng));
+  CHECK_OK(tree->remove({"/gestalt/master/leader"}));
+  cluster.put(R"({"id":"/a","cmd":"x"})");
+  const Effects effects = cluster.scheduler.take_effects();
+  CHECK_ERROR(Code::not_found, "node_absent",
+              store.write(make_writes(cluster.scheduler, effects, written, generations)));
+  LONGS_EQUAL(0, UNWRAP(tree->children("/gestalt/master/apps")).size());
+}
+
+TEST(TreeStore, the_same_batch_may_be_written_twice) {
+  TreeStore store(*tree);
+  CHECK_OK(store.lead("me", kNoPatience));
+  CHECK_OK(store.load(cluster.rng));
+  cluster.put(R"({"id":"/a","cmd":"x"})");
+  const Effects effects = cluster.scheduler.take_effects();
+  const auto writes = make_writes(cluster.scheduler, effects, written, generations);
+  CHECK_OK(store.write(writes));
+  CHECK_OK(store.write(writes));
+}
+
+TEST(TreeStore, a_damaged_application_stops_the_start) {
+  TreeStore store(*tree);
+  CHECK_OK(store.lead("me", kNoPatience));
+  CHECK_OK(tree->create({"/gestalt/master/apps/a", R"({"document":{"id":"/a"}})"}));
+  CHECK_ERROR(Code::invalid_argument, "field_missing", store.load(cluster.rng));
+}
