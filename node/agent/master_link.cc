@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds kCallDeadline{5000};
+constexpr seconds kIdleReport{1};
 constexpr int kConflict = 409;
 
 }  // namespace
@@ -25,6 +26,9 @@ MasterLink::MasterLink(Parts parts)
 void MasterLink::start() {
   started_ = true;
   if (!call_) send();
+  idle_ = parts_.loop.every(kIdleReport, [this] {
+    if (!call_ && !retry_) send();
+  });
 }
 
 void MasterLink::changed(const api::InstanceId& id) {

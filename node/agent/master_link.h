@@ -3,6 +3,8 @@
 //
 // 1. What changes while a report is under way goes into the next one.
 // 2. After any failure the next report is a full one, so masterd never has to guess what it missed.
+// 3. Without changes there is an empty report every second: by its answer the agent learns that
+// masterd has started anew and wants everything.
 // Threads: loop thread.
 // Source: docs/reference/internal-apis.md, "agentd → masterd: status".
 #pragma once
@@ -52,6 +54,7 @@ class MasterLink {
   Backoff backoff_;
   sys::WatchHandle call_;
   sys::WatchHandle retry_;
+  sys::WatchHandle idle_;
 };
 
 }  // namespace node::agent
