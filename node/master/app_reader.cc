@@ -5,7 +5,8 @@
 
 #include "common/base/text.h"
 #include "node/master/app.h"
-#include "node/master/app_parts.h"
+#include "node/master/check_reader.h"
+#include "node/master/constraint_reader.h"
 
 namespace node::master {
 namespace {

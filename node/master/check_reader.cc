@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "node/master/check_reader.h"
+
 #include <nlohmann/json.hpp>
 
-#include "node/master/app_parts.h"
 
 namespace node::master {
 

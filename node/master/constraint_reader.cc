@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "node/master/constraint_reader.h"
+
 #include <regex.h>
 
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
-#include "node/master/app_parts.h"
 
 namespace node::master {
 

@@ -136,6 +136,7 @@ void Scheduler::assign_service_ports(App& app) {
 }
 
 void Scheduler::keep_history(AppState& state, AppPtr app) {
+  if (state.versions.contains(app->version)) return;
   for (const auto& slot : app->ports) ++service_ports_[slot.service_port];
   state.versions[app->version] = std::move(app);
   if (state.versions.size() <= settings_.versions_kept) return;

@@ -149,7 +149,12 @@ Result<rest::Response> MasterService::commit(Work work) {
       return;
     }
     MasterService& service = **alive;
-    Result<rest::Response> response = work(*service.scheduler_);
+    Result<rest::Response> response = Error{};
+    {
+      const std::lock_guard lock(waiter->mutex);
+      if (waiter->abandoned) return;
+      response = work(*service.scheduler_);
+    }
     if (!response) {
       waiter->promise.set_value(std::move(response));
       service.flush();
@@ -165,9 +170,12 @@ Result<rest::Response> MasterService::commit(Work work) {
     }
     service.flush();
   });
-  if (answer.wait_for(kCommitMax) != std::future_status::ready)
+  if (answer.wait_for(kCommitMax) != std::future_status::ready) {
+    const std::lock_guard lock(waiter->mutex);
+    waiter->abandoned = true;
     return Error{Code::timed_out, "the change is accepted but could not be made durable in time",
                  "commit_timed_out"};
+  }
   return answer.get();
 }
 

@@ -13,6 +13,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,8 @@ class MasterService {
     std::promise<base::Result<rest::Response>> promise;
     std::optional<rest::Response> response;
     std::int64_t batch = 0;
+    std::mutex mutex;        // held while the work runs, which uses what the caller owns
+    bool abandoned = false;  // guarded by mutex; the caller has gone
   };
   struct NodeList {
     std::vector<api::Node> nodes;

@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "node/master/check_reader.h"
+#include "node/master/constraint_reader.h"
 #include "node/master/run_spec_of.h"
 #include "tests/support/check_result.h"
 
@@ -118,6 +120,29 @@ TEST(AppDefinition, each_wrong_field_is_named_with_its_place) {
   }
   CHECK(wrong(Json::parse("[]")) != "");
   CHECK(wrong(Json::parse(R"({"id":"/a"})")).find("AppDefinition must") != std::string::npos);
+}
+
+TEST(AppDefinition, a_check_is_completed_with_marathons_defaults) {
+  Problems problems;
+  const std::vector<PortSlot> ports(1);
+  const Json check = read_health_check(Json::object(), "/c", ports, problems);
+  CHECK(problems.empty());
+  CHECK(check["gracePeriodSeconds"] == 300 && check["maxConsecutiveFailures"] == 3);
+  CHECK(check["portIndex"] == 0 && check["path"] == "/");
+  read_readiness_check(Json::object(), "/r", ports, problems);
+  CHECK(problems.text().find("/r/portName") != std::string::npos);
+}
+
+TEST(AppDefinition, a_constraint_knows_its_field_operator_and_value) {
+  Problems problems;
+  const auto constraint =
+      read_constraint(Json::array({"@hostname", "LIKE", "a.*"}), "/0", problems);
+  CHECK(constraint.has_value());
+  STRCMP_EQUAL("hostname", constraint->field.c_str());
+  STRCMP_EQUAL("a.*", constraint->value.c_str());
+  CHECK(constraint->op == Operator::like);
+  CHECK(!read_constraint(Json("UNIQUE"), "/1", problems));
+  CHECK(problems.text().starts_with("/1"));
 }
 
 TEST(AppDefinition, several_wrong_fields_are_all_listed) {
