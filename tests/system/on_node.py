@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a program inside a fresh node and ends with its status: on_node.py PROGRAM [ARGUMENT...]"""
+"""Runs a program inside a fresh node and ends with its status: on_node.py [--with FILE]... PROGRAM [ARGUMENT...]
+
+FILEs are put beside the program."""
 import pathlib
 import shutil
 import subprocess
@@ -11,10 +13,17 @@ import testbed
 PLACE = "usr/libexec/gestalt-test"
 
 
-def main(program, *arguments):
+def main(*words):
+    beside = []
+    while words[0] == "--with":
+        beside.append(words[1])
+        words = words[2:]
+    program, *arguments = words
+
     def install(folder):
         (folder / PLACE).mkdir(parents=True)
-        shutil.copy(program, folder / PLACE)
+        for file in [program, *beside]:
+            shutil.copy(file, folder / PLACE)
 
     bed = testbed.Bed(install)
     bed.create()

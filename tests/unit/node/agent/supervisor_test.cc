@@ -1,104 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/agent/supervisor.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "tests/support/check_result.h"
 #include "tests/unit/node/agent/fake_services.h"
-#include "tests/unit/node/agent/peers.h"
+#include "tests/unit/node/agent/rig.h"
 
+using agent_test::Agent;
 using agent_test::FakeServices;
+using agent_test::free_port;
+using agent_test::listen_on;
+using agent_test::make_config;
 using agent_test::Peers;
 using agent_test::run_for;
 using agent_test::run_until;
 using node::agent::Config;
-using node::agent::Images;
-using node::agent::Ledger;
-using node::agent::MasterLink;
-using node::agent::NetfwLink;
-using node::agent::Supervisor;
 using node::agent::Wishes;
 using node::api::InstanceId;
 using node::api::InstanceState;
 using std::chrono::milliseconds;
-
-namespace {
-
-Config make_config(const TempFolder& folder) {
-  Config config;
-  config.name = "n1";
-  config.address = "127.0.0.1";
-  config.state_folder = folder / "state";
-  config.run_folder = folder / "run";
-  config.volumes_folder = folder / "volumes";
-  config.starts_max = 4;
-  return config;
-}
-
-std::uint16_t free_port() {
-  const sys::Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  LONGS_EQUAL(0, bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address));
-  socklen_t length = sizeof address;
-  LONGS_EQUAL(0, getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length));
-  return ntohs(address.sin_port);
-}
-
-sys::Fd listen_on(std::uint16_t port) {
-  sys::Fd out(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  LONGS_EQUAL(0, bind(out.get(), reinterpret_cast<sockaddr*>(&address), sizeof address));
-  LONGS_EQUAL(0, listen(out.get(), 8));
-  return out;
-}
-
-// The agent without its REST interface; dropped and made anew it is a restarted agent.
-struct Agent {
-  Agent(sys::EventLoop& loop, sys::WorkerPool& workers, FakeServices& services, Peers& peers,
-        const Config& config)
-      : http(UNWRAP(sys::AsyncHttp::make(loop))),
-        ledger(UNWRAP(Ledger::open(config.state_folder / "ledger", loop, workers))),
-        images(UNWRAP(Images::open({loop, workers, config}))),
-        netfw({loop, *http, peers.netfw_socket(), "n1"}),
-        master({loop, *http, peers.master_socket(), "n1", "boot",
-                [this] { return supervisor.statuses(); },
-                [this](const InstanceId& id) -> std::optional<node::api::InstanceStatus> {
-                  const auto* found = supervisor.find(id);
-                  if (found == nullptr) return std::nullopt;
-                  return found->record.status;
-                }}),
-        supervisor({loop, workers, workers, services, *http, *ledger, *images, netfw, master,
-                    metrics, config, "machine-boot"}) {
-    services.on_changed = [this](const std::string& unit) { supervisor.on_unit_changed(unit); };
-    auto loaded = UNWRAP(ledger->load());
-    LONGS_EQUAL(0, loaded.unreadable.size());
-    supervisor.adopt(std::move(loaded.records), [this] {
-      netfw.start();
-      master.start();
-      ready = true;
-    });
-    run_until(loop, [this] { return ready; });
-  }
-
-  std::unique_ptr<sys::AsyncHttp> http;
-  std::unique_ptr<Ledger> ledger;
-  std::unique_ptr<Images> images;
-  NetfwLink netfw;
-  MasterLink master;
-  rest::Metrics metrics;
-  bool ready = false;
-  Supervisor supervisor;
-};
-
-}  // namespace
 
 TEST_GROUP(Supervisor) {
   TempFolder folder;
@@ -124,6 +48,9 @@ TEST_GROUP(Supervisor) {
   }
   void start_agent() {
     agent = std::make_unique<Agent>(*loop, workers, services, peers, config);
+    services.on_changed = [this](const std::string& unit) {
+      agent->supervisor.on_unit_changed(unit);
+    };
     run_until(*loop, [&] { return agent->netfw.is_connected() && agent->master.is_connected(); });
   }
   // As a kill -9 would: nothing is said or cleaned.
