@@ -33,8 +33,10 @@ function(add_daemon name)
   set_property(GLOBAL APPEND PROPERTY GESTALT_EXECUTABLES ${name})  # tests/tidy looks at how each is hardened
 endfunction()
 
-# What the thread sanitizer runs: suites whose code has more than one thread.
-add_custom_target(threaded_suites)
+# suites_LABEL builds the suites of a label. Those with `threads` have more than one thread: the thread sanitizer runs them.
+foreach(label unit contract system threads)
+  add_custom_target(suites_${label})
+endforeach()
 
 # add_suite(NAME SOURCES a_test.cc ... LINK targets [LABEL unit] [TIMEOUT seconds] [SERIAL] [THREADED] [ON_NODE [NEEDS targets]])
 # A CppUTest executable that CTest runs as one test. ON_NODE runs it inside a node of the test bed, for what needs a
@@ -57,8 +59,10 @@ function(add_suite name)
   add_executable(${name} ${arg_SOURCES})
   if(arg_THREADED)
     list(APPEND arg_LABEL threads)
-    add_dependencies(threaded_suites ${name})
   endif()
+  foreach(label ${arg_LABEL})
+    add_dependencies(suites_${label} ${name})
+  endforeach()
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   # CppUTest's leak detector replaces operator new, which clashes with the standard headers; ASan finds leaks instead.
   target_compile_definitions(${name} PRIVATE CPPUTEST_MEM_LEAK_DETECTION_DISABLED)
