@@ -23,7 +23,10 @@ namespace {
 
 // Version 6 is understood by every kernel since 2.6.39; version 7 adds nothing that is used here.
 constexpr std::uint8_t kProtocol = 6;
-constexpr std::size_t kBatchMessagesMax = 128;
+// Elements of one message: the length of an attribute has 16 bits, and an element takes at most 64.
+constexpr std::size_t kMessageElementsMax = 800;
+constexpr std::size_t kElementBytesMax = 64;
+constexpr std::size_t kMessageBytesMin = 512;
 constexpr int kReceiveBufferBytes = 1 << 20;
 constexpr std::uint32_t kElementsMax = 65536;
 
@@ -70,8 +73,9 @@ base::Error ipset_error(int error, std::string_view what) {
           .reason = "ipset_failed"};
 }
 
-Message start_message(int command, std::uint8_t family, int flags, std::string_view set) {
-  Message message(nlmsg_alloc());
+Message start_message(int command, std::uint8_t family, int flags, std::string_view set,
+                      std::size_t elements = 0) {
+  Message message(nlmsg_alloc_size(kMessageBytesMin + elements * kElementBytesMax));
   CHECK_THAT(message != nullptr);
   CHECK_THAT(nlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, (NFNL_SUBSYS_IPSET << 8) | command,
                        0, flags) != nullptr);
@@ -284,27 +288,27 @@ base::Result<std::vector<SetElement>> IpsetSocket::list(const std::string& name,
 }
 
 base::Result<void> IpsetSocket::change(const std::vector<ElementChange>& changes) {
-  for (std::size_t start = 0; start < changes.size(); start += kBatchMessagesMax) {
-    const std::size_t end = std::min(changes.size(), start + kBatchMessagesMax);
-    std::string bytes;
-    Exchange state;
-    for (std::size_t i = start; i < end; ++i) {
-      const ElementChange& change = changes[i];
-      const Message message =
-          start_message(change.add ? IPSET_CMD_ADD : IPSET_CMD_DEL, NFPROTO_UNSPEC,
-                        NLM_F_REQUEST | (i + 1 == end ? NLM_F_ACK : 0), change.set);
-      put_element(message.get(), change.element);
-      nl_complete_msg(socket_.get(), message.get());
-      nlmsghdr* const head = nlmsg_hdr(message.get());
-      // libnl asks for an acknowledgement of its own accord.
-      if (i + 1 != end)
-        head->nlmsg_flags = static_cast<std::uint16_t>(head->nlmsg_flags & ~NLM_F_ACK);
-      state.last_sequence = head->nlmsg_seq;
-      bytes.append(reinterpret_cast<const char*>(head), head->nlmsg_len);
-      bytes.resize((bytes.size() + NLMSG_ALIGNTO - 1) / NLMSG_ALIGNTO * NLMSG_ALIGNTO, '\0');
+  for (std::size_t start = 0; start < changes.size();) {
+    const ElementChange& first = changes[start];
+    std::size_t end = start;
+    while (end < changes.size() && end - start < kMessageElementsMax &&
+           changes[end].set == first.set && changes[end].add == first.add) {
+      ++end;
     }
-    const int error = TRY(exchange(socket_.get(), bytes.data(), bytes.size(), state));
-    if (error != 0) return ipset_error(error, "change set " + changes[start].set);
+    const Message message = start_message(first.add ? IPSET_CMD_ADD : IPSET_CMD_DEL, NFPROTO_UNSPEC,
+                                          NLM_F_REQUEST | NLM_F_ACK, first.set, end - start);
+    if (end - start == 1) {
+      put_element(message.get(), first.element);
+    } else {
+      // The kernel wants a line number with a list, and does not use it.
+      nla_put_u32(message.get(), IPSET_ATTR_LINENO, 1);
+      nlattr* const list = nla_nest_start(message.get(), NLA_F_NESTED | IPSET_ATTR_ADT);
+      for (std::size_t i = start; i < end; ++i) put_element(message.get(), changes[i].element);
+      nla_nest_end(message.get(), list);
+    }
+    const int error = TRY(ask(socket_.get(), message.get()));
+    if (error != 0) return ipset_error(error, "change set " + first.set);
+    start = end;
   }
   return {};
 }

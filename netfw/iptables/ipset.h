@@ -2,8 +2,7 @@
 // Sets of the kernel (ipset) over netlink: created, listed, and changed element by element.
 //
 // Used by the iptables backend. No ipset library or program is involved.
-// 1. A change of many elements goes out in batches; only the last message of a batch asks for an
-// acknowledgement, since the kernel reports failures of the others all the same.
+// 1. Neighbouring changes of one kind to one set go out as one message, some hundreds at a time.
 // 2. Adding what is there and deleting what is not are no errors.
 // Threads: one at a time. Source: linux/netfilter/ipset/ip_set.h, libnl 3.
 #pragma once
@@ -46,8 +45,7 @@ class IpsetSocket {
   base::Result<void> create(const std::string& name, SetKind kind, Family family);
   // Errors: not_found set_absent.
   base::Result<std::vector<SetElement>> list(const std::string& name, SetKind kind);
-  // In the given order. Errors: os errors, of the first element that failed; later elements of its
-  // batch are applied all the same.
+  // In the given order, up to the first that fails. Errors: os errors; internal ipset_failed.
   base::Result<void> change(const std::vector<ElementChange>& changes);
   // A set that is not there is no error. Errors: EBUSY while a rule refers to it.
   base::Result<void> destroy(const std::string& name);
