@@ -16,6 +16,12 @@ base::Json rule_json(const Rule& rule) {
   base::Json out = {{"name", rule.name},
                     {"chain", rule.chain == Chain::input ? "input" : "forward"},
                     {"verdict", rule.verdict == Verdict::accept ? "accept" : "drop"}};
+  if (rule.from_loopback) out["loopback"] = true;
+  constexpr std::pair<FlowState, std::string_view> kStates[] = {
+      {kNew, "new"}, {kEstablished, "established"}, {kRelated, "related"}, {kInvalid, "invalid"}};
+  for (const auto& [state, name] : kStates) {
+    if ((rule.states & state) != 0) out["states"].push_back(name);
+  }
   constexpr std::string_view kProtocols[] = {"any", "tcp", "udp", "icmp"};
   if (rule.protocol != Protocol::any) {
     out["protocol"] = kProtocols[static_cast<std::size_t>(rule.protocol)];
