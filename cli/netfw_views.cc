@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/netfw_views.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/views.h"
@@ -20,9 +21,20 @@ std::string any_text(const Json& value) {
   return value.is_number() ? format_number(value.get<double>()) : std::string();
 }
 
-// What a packet must have, in words: "set gst-mgmt", "port 22", "icmp 8".
+// A list of texts, or nothing.
+std::vector<std::string> texts_of(const Json& list) {
+  std::vector<std::string> texts;
+  if (!list.is_array()) return texts;
+  for (const Json& text : list) texts.push_back(any_text(text));
+  return texts;
+}
+
+// What a packet must have, in words: "from set management, port 22", "icmp, type 8".
 std::string match_of(const Json& rule) {
   std::vector<std::string> parts;
+  if (flag_at(rule, "loopback")) parts.emplace_back("from loopback");
+  const auto states = texts_of(value_at(rule, "states"));
+  if (!states.empty()) parts.push_back("flow " + base::join(states, " or "));
   const auto add = [&](const char* field, const std::string& word) {
     const std::string text = any_text(value_at(rule, field));
     if (!text.empty()) parts.push_back(word.empty() ? text : word + " " + text);
@@ -78,8 +90,16 @@ std::string error_line(const Json& error) {
 struct Members {
   std::size_t known = 0;
   std::size_t in_rotation = 0;
-  std::vector<std::string> nodes;
+  std::map<std::string, int> nodes;  // instances on each
 };
+
+std::string nodes_text(const Members& members) {
+  std::vector<std::string> texts;
+  for (const auto& [node, count] : members.nodes) {
+    texts.push_back(count == 1 ? node : node + " (" + std::to_string(count) + ")");
+  }
+  return base::join(texts, ", ");
+}
 
 // The instances of a service; when `pool` is known, whether HAProxy has them in rotation there.
 Members members_of(const Json& instances, const std::string& service, const std::string& pool) {
@@ -89,7 +109,7 @@ Members members_of(const Json& instances, const std::string& service, const std:
   for (const Json& instance : list) {
     if (text_at(instance, "service") != service) continue;
     ++members.known;
-    members.nodes.push_back(text_at(instance, "node"));
+    ++members.nodes[text_at(instance, "node")];
     const Json& places = value_at(instance, "members");
     if (!places.is_array()) continue;
     for (const Json& place : places) {
@@ -117,8 +137,12 @@ std::string render_firewall(const Json& firewall, const Style& style) {
 }
 
 std::string render_balancer(const Json& services, const Json& instances, const Style& style) {
-  Table table(
-      {{"SERVICE"}, {"PORT", Align::right}, {"IN ROTATION", Align::right}, {"VHOST"}, {"NODES"}});
+  Table table({{"SERVICE"},
+               {"PORT", Align::right},
+               {"IN ROTATION", Align::right},
+               {"MODE"},
+               {"VHOST"},
+               {"NODES"}});
   const Json& list = value_at(services, "services");
   if (list.is_array()) {
     for (const Json& service : list) {
@@ -127,7 +151,6 @@ std::string render_balancer(const Json& services, const Json& instances, const S
       if (!ports.is_array()) continue;
       for (const Json& port : ports) {
         const Members members = members_of(instances, id, text_at(port, "pool"));
-        const std::string index = format_number(number_at(port, "index"));
         const Tone tone = members.in_rotation == 0              ? Tone::bad
                           : members.in_rotation < members.known ? Tone::warning
                                                                 : Tone::good;
@@ -135,8 +158,9 @@ std::string render_balancer(const Json& services, const Json& instances, const S
             {{id},
              {format_number(number_at(port, "service_port"))},
              {std::to_string(members.in_rotation) + "/" + std::to_string(members.known), tone},
-             {text_at(service, "labels/HAPROXY_" + index + "_VHOST")},
-             {base::join(members.nodes, ",")}});
+             {text_at(port, "mode")},
+             {base::join(texts_of(value_at(port, "vhosts")), ",")},
+             {nodes_text(members)}});
       }
     }
   }

@@ -17,6 +17,8 @@ TEST_GROUP(NetfwViews){};
 TEST(NetfwViews, the_firewall_is_shown_in_the_order_of_its_rules) {
   const Json firewall = Json::parse(R"({"backend":"iptables","applied":true,"error":null,
     "rules":{"ipv4":[{"name":"ssh","chain":"input","verdict":"accept","protocol":"tcp","source":"gst-mgmt","port":22},
+                     {"name":"lo","chain":"input","verdict":"accept","loopback":true},
+                     {"name":"old","chain":"input","verdict":"accept","states":["established","related"]},
                      {"name":"rest","chain":"input","verdict":"drop"}],"ipv6":[]},
     "sets":{"gst-mgmt":["10.0.0.0/8"],"gst-ports":[80,443]}})");
   STRCMP_EQUAL(
@@ -25,6 +27,8 @@ TEST(NetfwViews, the_firewall_is_shown_in_the_order_of_its_rules) {
       "ipv4\n"
       "CHAIN  RULE  VERDICT  MATCHES\n"
       "input  ssh   accept   tcp, from set gst-mgmt, port 22\n"
+      "input  lo    accept   from loopback\n"
+      "input  old   accept   flow established or related\n"
       "input  rest  drop     all\n"
       "\n"
       "ipv6\n"
@@ -54,17 +58,19 @@ TEST(NetfwViews, a_large_set_is_not_shown_whole) {
 
 TEST(NetfwViews, the_balancer_shows_what_is_in_rotation_for_each_port) {
   const Json services = Json::parse(R"({"generation":7,"services":[
-    {"id":"/web","labels":{"HAPROXY_0_VHOST":"web.demo"},
-     "ports":[{"index":0,"service_port":10001,"pool":"p0"},{"index":1,"service_port":10002,"pool":"p1"}]}],
+    {"id":"/web","group":"external",
+     "ports":[{"index":0,"service_port":10001,"pool":"p0","mode":"http","vhosts":["web.demo","w.demo"]},
+              {"index":1,"service_port":10002,"pool":"p1","mode":"tcp","vhosts":[]}]}],
     "problems":[{"service":"/bad","label":"HAPROXY_0_MODE","detail":"must be http or tcp"}]})");
   const Json instances = Json::parse(R"({"instances":[
     {"id":"a","service":"/web","node":"n1","members":[{"pool":"p0","in_rotation":true},{"pool":"p1","in_rotation":false}]},
     {"id":"b","service":"/web","node":"n2","members":[{"pool":"p0","in_rotation":true}]},
+    {"id":"d","service":"/web","node":"n2","members":[{"pool":"p0","in_rotation":false}]},
     {"id":"c","service":"/db","node":"n2","members":[]}]})");
   STRCMP_EQUAL(
-      "SERVICE   PORT  IN ROTATION  VHOST     NODES\n"
-      "/web     10001          2/2  web.demo  n1,n2\n"
-      "/web     10002          0/2  -         n1,n2\n"
+      "SERVICE   PORT  IN ROTATION  MODE  VHOST            NODES\n"
+      "/web     10001          2/3  http  web.demo,w.demo  n1, n2 (2)\n"
+      "/web     10002          0/3  tcp   -                n1, n2 (2)\n"
       "problem: /bad HAPROXY_0_MODE: must be http or tcp\n",
       cli::render_balancer(services, instances, {}).c_str());
 }
