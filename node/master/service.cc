@@ -126,7 +126,7 @@ void MasterService::register_metrics() {
 }
 
 MesosIdentity MasterService::identity() const {
-  return {framework_id_, options_.address, options_.mesos_port, ""};
+  return {framework_id_, options_.address, options_.mesos_port};
 }
 
 base::Json MasterService::health() const {

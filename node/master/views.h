@@ -61,7 +61,6 @@ struct MesosIdentity {
   std::string framework_id;
   std::string address;  // of this master
   int port = 5050;
-  std::string started_at_seconds;
 };
 base::Json mesos_state(const Scheduler& scheduler, const MesosIdentity& identity);
 base::Json mesos_summary(const Scheduler& scheduler, const MesosIdentity& identity);

@@ -164,7 +164,7 @@ TEST(Edits, views_have_the_fields_that_clients_read) {
   CHECK(!group_json(cluster.scheduler, "/none", {}));
   const std::string text = tasks_text(cluster.scheduler);
   CHECK(text.starts_with("shop_web\t10000\t10.0.0.1:3000\t"));
-  const Json mesos = mesos_state(cluster.scheduler, {"fw", "10.0.0.9", 5050, ""});
+  const Json mesos = mesos_state(cluster.scheduler, {"fw", "10.0.0.9", 5050});
   CHECK(mesos["leader"] == "master@10.0.0.9:5050");
   CHECK(mesos["slaves"][0]["pid"] == "slave(1)@10.0.0.1:5051");
   const Json& task = mesos["frameworks"][0]["tasks"][0];
