@@ -83,7 +83,9 @@ function(add_fuzz_target name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${arg_LINK} nlohmann_json::nlohmann_json Threads::Threads)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  add_test(NAME ${name} COMMAND ${name} -runs=20000 -max_total_time=10 ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}
+  # New inputs go to the first folder, which must not be the seeds' own.
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/found/${name})
+  add_test(NAME ${name} COMMAND ${name} -runs=20000 -max_total_time=10 found/${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}
     WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
   set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 60)
 endfunction()

@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 
+import engines
 import housekeeping
 import say
 import show
@@ -18,6 +19,8 @@ VERBS = {
     "logs": (up.Logs, "the journal of the appliance's daemons"),
     "test": (tests, "build and run the tests"),
     "show": (show, "measure what is claimed, afresh, on a fresh appliance"),
+    "bench": (engines.Bench, "load the sample on the standing appliance"),
+    "fuzz": (engines.Fuzz, "run the fuzz targets"),
     "lint": (housekeeping.Lint, "check the format of C++ files and the shell scripts"),
     "clean": (housekeeping.Clean, "remove what was built"),
 }

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`./dev fuzz` and `./dev bench`: programs that run as long as one likes."""
+import tempfile
+
+import appliance
+import build
+import run
+import say
+import up
+from say import Failure
+
+FUZZ_FOLDER = run.ROOT / "tests" / "fuzz"
+
+
+def fuzz_targets():
+    return sorted(file.stem for file in FUZZ_FOLDER.glob("*_fuzz.cc"))
+
+
+class Fuzz:
+    @staticmethod
+    def add_arguments(parser):
+        parser.add_argument("target", nargs="?", metavar="TARGET", help="which (default: each in turn): " + ", ".join(fuzz_targets()))
+        parser.add_argument("--seconds", type=int, default=60, help="for each target (60)")
+
+    @staticmethod
+    def main(arguments):
+        targets = [arguments.target] if arguments.target else fuzz_targets()
+        if arguments.target and arguments.target not in fuzz_targets():
+            raise Failure(f"there is no fuzz target {arguments.target}: " + ", ".join(fuzz_targets()))
+        build.build("fuzz", targets)
+        for target in targets:
+            corpus = [path for path in [FUZZ_FOLDER / "corpus" / target] if path.is_dir()]
+            with tempfile.TemporaryDirectory(prefix="gestalt-fuzz-") as folder:
+                run.stream([build.folder("fuzz") / "tests/fuzz" / target, f"-max_total_time={arguments.seconds}",
+                            f"-artifact_prefix={run.ROOT}/build/", folder, *corpus], target,
+                           "The input that did it is in build/crash-*; put it into the corpus with the mend.")
+
+
+class Bench:
+    @staticmethod
+    def add_arguments(parser):
+        parser.add_argument("name", nargs="?", default="load", choices=["load"], help="load: GETs of the sample through HAProxy")
+        parser.add_argument("--seconds", type=int, default=10)
+        parser.add_argument("--rate", type=int, default=2000, help="requests per second")
+        parser.add_argument("--connections", type=int, default=32)
+
+    @staticmethod
+    def main(arguments):
+        state = up.required()
+        build.build(appliance.preset(), ["bench/gestalt-load"])
+        say.note(f"{arguments.rate} requests a second for {arguments.seconds} s")
+        run.stream([build.folder(appliance.preset()) / "bench/gestalt-load", "--address", state["facts"]["address"], "--port",
+                    up.SERVICE_PORT, "--path", "/id", "--rate", arguments.rate, "--connections", arguments.connections,
+                    "--seconds", arguments.seconds], "load")
