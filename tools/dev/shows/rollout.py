@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scaling and upgrading under load, and a deployment that cannot succeed."""
 import json
+import pathlib
 import threading
 import time
 
@@ -25,7 +26,7 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
-        while not self._stop.wait(0.05):
+        while not self._stop.wait(0.01):
             status, text = self._node.try_ask("GET", f"/v2/apps{APP}")
             if status == 200:
                 app = json.loads(text)["app"]
@@ -57,6 +58,14 @@ def scale(node, report, image, most):
     report.figure(f"scale {most} to 1", deploy(node, {**app, "instances": 1}), "s")
 
 
+def version_of(pid):
+    """What the process itself was started with, whatever the master says."""
+    for word in pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+        if word.startswith(b"GUESTBOOK_VERSION="):
+            return word.split(b"=", 1)[1].decode()
+    return ""
+
+
 def upgrade(node, report, image, count):
     """A new version with no instance less than before and at most half more."""
     strategy = {"minimumHealthCapacity": 1.0, "maximumOverCapacity": 0.5}
@@ -66,6 +75,9 @@ def upgrade(node, report, image, count):
         seconds = deploy(node, {**app, "env": {"GUESTBOOK_VERSION": "2"}})
     least, total = watcher.bounds()
     report.figure(f"upgrade of {count} instances", seconds, "s")
+    report.figure("instances of the new version", sum(version_of(pid) == "2" for pid in frame.instances(node).values()),
+                  exactly=count)
+    report.figure("samples of the healthy count", len(watcher.samples))
     report.figure("healthy below the floor", max(0, count - least), exactly=0)
     report.figure("instances above the ceiling", max(0, total - count * 3 // 2), exactly=0)
     return {**app, "env": {"GUESTBOOK_VERSION": "2"}}
