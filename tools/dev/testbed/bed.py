@@ -5,6 +5,8 @@
    be removed by a process that knows the prefix only.
 2. The folder says which process owns the bed; a bed whose owner is gone and that was not meant to stay is removed by the next run.
 """
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -33,6 +35,15 @@ def started(pid):
         return ""
 
 
+@contextlib.contextmanager
+def one_at_a_time():
+    """Keeps other harnesses of this machine out while a bed comes into being."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(FOLDER / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 class Bed:
     """Use as a context manager for a run; `stay=True` leaves it standing for another process to remove."""
 
@@ -45,16 +56,18 @@ class Bed:
 
     def create(self):
         """`install` fills the folder it is given as `cmake --install` would fill a root."""
-        if self.folder.exists():
-            raise Failure(f"test bed {self.prefix} exists already: ./dev down removes it")
-        self.folder.mkdir(parents=True)
-        self.save()
+        with one_at_a_time():
+            if self.folder.exists():
+                raise Failure(f"test bed {self.prefix} exists already: ./dev down removes it")
+            self.folder.mkdir()
+            self.save()
         try:
             self.tree = tree.node_tree()
-            self.network = network.Network(self.prefix)
-            self.network.create()
-            if self.host_link:
-                self.network.link_host()
+            with one_at_a_time():  # two beds that start together must not choose the same addresses
+                self.network = network.Network(self.prefix)
+                self.network.create()
+                if self.host_link:
+                    self.network.link_host()
             self.installed = self.folder / "installed"
             self.installed.mkdir()
             self._install(self.installed)
@@ -128,16 +141,13 @@ def _loops(prefix):
 
 def leftovers(prefix="g"):
     """Everything on this machine that carries the prefix, as lines of text. Empty is what a clean end looks like."""
-    def ours(names):
-        return [name for name in names if NAME.match(pathlib.Path(name).name if "/" not in str(name) else
-                                                     pathlib.Path(name).name)]
     found = [f"cgroup {group}" for group in cgroups.found(prefix) if NAME.match(group.name)]
-    found += [f"namespace {name}" for name in ours(network.namespaces(prefix))]
-    found += [f"link {name}" for name in ours(network.host_links(prefix))]
+    found += [f"namespace {name}" for name in network.namespaces(prefix) if NAME.match(name)]
+    found += [f"link {name}" for name in network.host_links(prefix) if NAME.match(name)]
     found += [f"mount {path}" for path in _mounts(prefix)]
     found += [f"loop device {name}" for name in _loops(prefix)]
     if FOLDER.is_dir():
-        found += [f"folder {folder}" for folder in FOLDER.glob(prefix + "*")]
+        found += [f"folder {folder}" for folder in FOLDER.glob(prefix + "*") if NAME.match(folder.name)]
     return found
 
 
@@ -194,7 +204,9 @@ def living():
 
 def clean_up_dead():
     """Removes the beds whose harness died without doing it."""
-    for prefix, state in living().items():
+    with one_at_a_time():
+        states = living()
+    for prefix, state in states.items():
         owner = state.get("owner", -1)
         if owner and started(owner) != state.get("owner_started"):
             say.note(f"removing test bed {prefix}, whose owner is gone")
