@@ -16,20 +16,20 @@ SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "npm_client.js
 
 def test(bed):
     env = {**os.environ, "npm_config_cache": f"{bed.folder}/npm-cache"}
-    fetched = subprocess.run(["/usr/bin/npm", "install", "--prefix", bed.folder, "--no-audit", "--no-fund",
+    fetched = subprocess.run([shutil.which("npm"), "install", "--prefix", bed.folder, "--no-audit", "--no-fund",
                               "--ignore-scripts", *PACKAGES], env=env, capture_output=True, timeout=120)
     if fetched.returncode != 0:
         print(fetched.stderr.decode()[-500:])
         bed.__exit__()
         raise SystemExit(77)
     shutil.copy(SCRIPT, bed.folder)
-    done = subprocess.run(["/usr/bin/node", f"{bed.folder}/npm_client.js", bed.url, bed.token],
+    done = subprocess.run([shutil.which("node"), f"{bed.folder}/npm_client.js", bed.url, bed.token],
                           timeout=60, capture_output=True, text=True)
     print(done.stdout)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
 if __name__ == "__main__":
-    if not os.path.exists("/usr/bin/npm"):
+    if not (shutil.which("npm") and shutil.which("node")):
         raise SystemExit(77)
     master.run(test)
