@@ -2,8 +2,8 @@
 // HTTP client (libcurl): blocking calls for workers and the CLI, asynchronous calls and streams on
 // the event loop.
 //
-// 1. Unix sockets, http and https (certificates always verified; a CA file and a client certificate
-// may be given).
+// 1. Unix sockets, http and https (certificates verified unless a call says otherwise; a CA file
+// and a client certificate may be given).
 // 2. No redirects, no proxy variables, no cookies, and limits on size and time.
 // Threads: HttpClient::send from any thread but the loop's; AsyncHttp on the loop thread.
 #pragma once
@@ -21,6 +21,10 @@
 
 namespace sys {
 
+// Whose certificate a server must show. `any` is for health checks of instances on this node, whose
+// certificates nobody vouches for and to which nothing secret is sent.
+enum class TlsPeer { verified, any };
+
 struct HttpCall {
   std::string method = "GET";
   std::string url;  // http://host:port/path; with `unix_socket` the host is only a name
@@ -28,6 +32,7 @@ struct HttpCall {
   std::map<std::string, std::string> headers = {};
   std::string body = {};
   base::Secret bearer = {};  // sent as Authorization: Bearer
+  TlsPeer tls_peer = TlsPeer::verified;
   std::string ca_file = {};
   std::string client_cert_file = {};
   std::string client_key_file = {};

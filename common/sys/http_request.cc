@@ -155,8 +155,9 @@ void Transfer::set_security(CURL* easy) {
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_PROXY, "");  // not even what the environment says
   set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-  set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-  set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  const bool verified = call_.tls_peer == TlsPeer::verified;
+  set(easy, CURLOPT_SSL_VERIFYPEER, verified ? 1L : 0L);
+  set(easy, CURLOPT_SSL_VERIFYHOST, verified ? 2L : 0L);
   if (!call_.ca_file.empty()) {
     set(easy, CURLOPT_CAINFO, call_.ca_file.c_str());
     set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // only this file's are trusted

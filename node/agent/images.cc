@@ -42,10 +42,14 @@ base::Result<std::unique_ptr<Images>> Images::open(Parts parts) {
       TRY(sys::remove_tree(each.path()));
       continue;
     }
-    for (const std::string& reference : image->references) {
-      out->references_[reference] = image->digest;
-    }
     out->images_[image->digest] = *std::move(image);
+  }
+  // A reference that moved on is still named by its old image's file: the newer one counts.
+  for (auto& [digest, image] : out->images_) {
+    for (const std::string& reference : image.references) {
+      const auto [at, first] = out->references_.try_emplace(reference, digest);
+      if (!first && out->images_[at->second].pulled_at < image.pulled_at) at->second = digest;
+    }
   }
   if (failed) return base::os_error(failed.value(), "read the folder of images");
   return out;

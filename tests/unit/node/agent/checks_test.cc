@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/agent/checks.h"
 
+#include "common/sys/files.h"
+#include "common/sys/tls.h"
 #include "node/agent/tcp_probe.h"
 #include "tests/support/check_result.h"
 #include "tests/unit/node/agent/rig.h"
@@ -78,6 +80,19 @@ TEST(Checks, an_http_check_goes_by_the_status) {
   // Without credentials the server answers 401: something answers, but not well.
   server = UNWRAP(rest::Server::make({*loop, workers, tokens, metrics}, table, {{.port = 0}}));
   spec.health_checks = {health(CheckProtocol::http)};
+  make(server->port());
+  run_until(*loop, [&] { return checks->healthy() == std::optional(false); });
+  STRCMP_EQUAL("status 401", checks->results()[0].last_failure_cause.c_str());
+}
+
+TEST(Checks, an_https_check_takes_any_certificate) {
+  const auto pair = UNWRAP(sys::make_self_signed("x", {"x"}, std::chrono::hours(1)));
+  CHECK_OK(sys::write_file_durably(folder / "key", pair.key_pem.reveal(), 0600));
+  CHECK_OK(sys::write_file_durably(folder / "certificate", pair.certificate_pem));
+  server = UNWRAP(rest::Server::make(
+      {*loop, workers, tokens, metrics}, table,
+      {{.port = 0, .certificate_file = folder / "certificate", .key_file = folder / "key"}}));
+  spec.health_checks = {health(CheckProtocol::https)};
   make(server->port());
   run_until(*loop, [&] { return checks->healthy() == std::optional(false); });
   STRCMP_EQUAL("status 401", checks->results()[0].last_failure_cause.c_str());

@@ -53,8 +53,11 @@ TEST_GROUP(Supervisor) {
     };
     run_until(*loop, [&] { return agent->netfw.is_connected() && agent->master.is_connected(); });
   }
-  // As a kill -9 would: nothing is said or cleaned.
+  // As a kill -9 would, once what the test waited for is on disk: nothing is said or cleaned.
   void kill_agent() {
+    bool flushed = false;
+    agent->ledger->flush([&] { flushed = true; });
+    run_until(*loop, [&] { return flushed; });
     services.on_changed = {};
     agent.reset();
   }
