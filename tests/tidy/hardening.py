@@ -25,9 +25,11 @@ def readelf(*arguments):
 def weaknesses(path):
     """What the executable at `path` lacks, in words."""
     header = readelf("--file-header", "--program-headers", "--dynamic", path)
-    symbols = readelf("--dyn-syms", path)
+    symbols = readelf("--syms", path)  # of a static executable there are no dynamic ones
     found = []
-    if not re.search(r"Type:\s+DYN", header) or "INTERP" not in header:
+    # A shared library is DYN too; an executable asks for the loader, or says PIE when it is static.
+    executable = "INTERP" in header or re.search(r"\(FLAGS_1\).*\bPIE\b", header)
+    if not re.search(r"Type:\s+DYN", header) or not executable:
         found.append("it is not position independent (-pie)")
     if "GNU_RELRO" not in header:
         found.append("no RELRO segment (-z relro)")

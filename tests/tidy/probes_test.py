@@ -64,6 +64,13 @@ class Hardening(unittest.TestCase):
     def test_a_strong_executable(self):
         self.assertEqual([], self.weaknesses(STRONG))
 
+    def test_a_strong_static_executable(self):
+        self.assertEqual([], self.weaknesses(STRONG + ["-static-pie"]))
+        self.assertIn("-pie", self.weaknesses(STRONG + ["-static", "-no-pie", "-fno-pie"])[0])
+
+    def test_a_library_is_no_executable(self):
+        self.assertIn("-pie", self.weaknesses(["-fPIC", "-shared", *STRONG[2:]])[0])
+
     def test_each_flag_that_is_missing_is_noticed(self):
         for worse, word in ((["-no-pie", "-fno-pie"], "-pie"), (["-Wl,-z,norelro"], "relro"),
                             (["-Wl,-z,lazy"], "-z now"), (["-Wl,-z,execstack"], "executable"),
