@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 
 // Enough for any answer whose status is what counts.
 constexpr std::size_t kBodyMax = 1 << 20;
+constexpr base::Duration kBusyRetry = milliseconds(200);
 constexpr base::Duration kReadinessFirst = milliseconds(50);
 
 std::string now_text() { return base::format_time(base::system_clock().wall()); }
@@ -136,7 +137,13 @@ void Checks::look(Health& check) {
   }
   const bool tls = check.spec.protocol == api::CheckProtocol::https;
   check.probe = probe_http(tls, check.port, check.spec.path, timeout,
-                           [done = std::move(done)](base::Result<int> status) {
+                           [this, &check, done = std::move(done)](base::Result<int> status) {
+                             // Too many calls of ours are under way: that says nothing about it.
+                             if (!status && status.error().code == base::Code::throttled) {
+                               check.timer =
+                                   parts_.loop.after(kBusyRetry, [this, &check] { look(check); });
+                               return;
+                             }
                              if (!status) return done(status.error().detail);
                              // Marathon: 2xx and 3xx are good.
                              const bool good = *status >= 200 && *status < 400;

@@ -24,6 +24,7 @@ std::int64_t disk_used_percent(const std::filesystem::path& folder) {
 Images::Images(Parts parts)
     : parts_(parts),
       folder_(parts.config.state_folder / "images"),
+      staging_(folder_ / "staging" / base::system_rng().uuid()),
       self_(std::make_shared<Images*>(this)) {}
 
 Images::~Images() { *self_ = nullptr; }
@@ -31,8 +32,8 @@ Images::~Images() { *self_ = nullptr; }
 base::Result<std::unique_ptr<Images>> Images::open(Parts parts) {
   std::unique_ptr<Images> out(new Images(parts));
   TRY(sys::make_folder(out->folder_, 0711));
-  TRY(sys::remove_tree(out->folder_ / "staging"));
-  TRY(sys::make_folder(out->folder_ / "staging", 0700));
+  out->remove_old_staging();
+  TRY(sys::make_folder(out->staging_, 0700));
   TRY(sys::make_folder(out->folder_ / "trees", 0711));
   std::error_code failed;
   for (const auto& each : std::filesystem::directory_iterator(out->folder_ / "trees", failed)) {
@@ -55,6 +56,21 @@ base::Result<std::unique_ptr<Images>> Images::open(Parts parts) {
   return out;
 }
 
+// A tool of an agent that was killed may still write there, so each agent has a folder of its own,
+// and what cannot be removed now goes with a later start.
+void Images::remove_old_staging() {
+  std::vector<std::filesystem::path> old;
+  std::error_code none_there;
+  for (const auto& each : std::filesystem::directory_iterator(folder_ / "staging", none_there)) {
+    old.push_back(each.path());
+  }
+  [[maybe_unused]] auto submitted = parts_.workers.submit([old] {
+    for (const auto& each : old) {
+      [[maybe_unused]] auto removed = sys::remove_tree(each);
+    }
+  });
+}
+
 const Image* Images::find_digest(const std::string& digest) const {
   const auto at = images_.find(digest);
   return at == images_.end() ? nullptr : &at->second;
@@ -73,7 +89,7 @@ void Images::ensure(const std::string& reference, bool force, Progress progress,
   auto& waiters = fetches_[reference];
   waiters.push_back({std::move(progress), std::move(done)});
   if (waiters.size() > 1) return;
-  const auto staging = folder_ / "staging" / std::to_string(staging_next_++);
+  const auto staging = staging_ / std::to_string(staging_next_++);
   auto work = [self = self_, &loop = parts_.loop, &config = parts_.config, reference, staging,
                trees = folder_ / "trees"] {
     auto tell = [self, &loop, reference](const std::string& message) {
@@ -122,7 +138,7 @@ std::vector<Image> Images::list() const {
 
 void Images::remove_tree_later(const std::filesystem::path& folder) {
   // Out of sight at once, so that no fetch takes a half-removed tree for a whole one.
-  const auto grave = folder_ / "staging" / ("gone-" + std::to_string(staging_next_++));
+  const auto grave = staging_ / ("gone-" + std::to_string(staging_next_++));
   std::error_code failed;
   std::filesystem::rename(folder, grave, failed);
   if (failed) return;

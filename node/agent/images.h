@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Images on this node: fetched with skopeo, unpacked with umoci, kept by manifest digest.
 //
-// Layout of the folder: trees/<digest>/{rootfs,image.json}; staging/<n> while one is being made. A
+// Layout of the folder: trees/<digest>/{rootfs,image.json}; staging/… while one is being made. A
 // tree appears under trees/ by rename when it is whole, so a crash leaves only staging behind.
 // 1. Wishes for the same reference share one fetch.
 // 2. A tree is never changed once it is there: instances see it through an overlay.
@@ -65,10 +65,12 @@ class Images {
   explicit Images(Parts parts);
   void finish(const std::string& reference, base::Result<Image> image);
   void report(const std::string& reference, const std::string& message);
+  void remove_old_staging();
   void remove_tree_later(const std::filesystem::path& folder);
 
   Parts parts_;
   std::filesystem::path folder_;
+  std::filesystem::path staging_;                  // of this process
   std::map<std::string, Image> images_;            // by digest
   std::map<std::string, std::string> references_;  // to digest
   std::map<std::string, base::Instant> last_used_;

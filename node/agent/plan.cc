@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/agent/plan.h"
 
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 
@@ -50,7 +51,19 @@ void plan_starts(const PlanInput& input, std::vector<Step>& out) {
     known.insert(instance.id);
     if (api::is_terminal(instance.state)) continue;
     ports_in_use.insert(instance.ports.begin(), instance.ports.end());
-    if (instance.state <= InstanceState::starting) ++under_way;
+    // One that waits for its image takes no turn: a slow registry must not hold up the others.
+    if (instance.state == InstanceState::starting) ++under_way;
+  }
+  for (const ObservedInstance& instance : input.instances) {
+    if (instance.state != InstanceState::staging || !instance.image_ready) continue;
+    const auto wish = std::find_if(input.desired->instances.begin(), input.desired->instances.end(),
+                                   [&](const Assignment& each) { return each.id == instance.id; });
+    const bool wanted = wish != input.desired->instances.end() && wish->epoch == instance.epoch &&
+                        wish->goal == Goal::running;
+    if (!wanted) continue;
+    if (under_way >= input.starts_max) return;
+    out.push_back({Step::Kind::proceed, instance.id, instance.epoch});
+    ++under_way;
   }
   // A unit without a record may still hold its ports; it is dealt with first.
   for (const Step& step : out) {

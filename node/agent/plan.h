@@ -25,14 +25,15 @@ struct ObservedInstance {
   std::int64_t epoch = 0;
   api::InstanceState state = api::InstanceState::staging;
   std::vector<std::uint16_t> ports;
-  bool cleaned = false;  // of a terminal instance: unit and folders are gone
+  bool cleaned = false;      // of a terminal instance: unit and folders are gone
+  bool image_ready = false;  // of a staging instance: it waits for its turn to start
 };
 
 struct PlanInput {
   const api::Assignments* desired = nullptr;  // nullptr: not known
   std::vector<ObservedInstance> instances;
   std::vector<std::string> units;  // loaded units of ours that belong to no observed instance
-  std::size_t starts_max = 1;      // instances that may be staging or starting at the same time
+  std::size_t starts_max = 1;      // instances that may be starting at the same time
 };
 
 struct Step {
@@ -41,6 +42,7 @@ struct Step {
     stop,       // drain and stop an instance
     forget,     // a terminal instance that masterd has dropped
     adopt,      // a unit that is wanted but has no record
+    proceed,    // a staging instance whose image has come
     start,
   };
   Kind kind;

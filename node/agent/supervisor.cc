@@ -111,8 +111,8 @@ void Supervisor::replan_now() {
   if (wishes_) input.desired = &wishes_->assignments;
   for (const auto& [id, instance] : instances_) {
     const api::InstanceStatus& status = instance.record.status;
-    input.instances.push_back(
-        {id, status.epoch, status.state, status.ports, instance.record.cleaned});
+    input.instances.push_back({id, status.epoch, status.state, status.ports,
+                               instance.record.cleaned, instance.image_ready});
   }
   input.units.assign(stray_units_.begin(), stray_units_.end());
   input.starts_max = static_cast<std::size_t>(parts_.config.starts_max);
@@ -125,6 +125,13 @@ void Supervisor::apply(const Step& step) {
     case Step::Kind::adopt: return adopt_without_record(step);
     case Step::Kind::forget: return forget(step.id);
     case Step::Kind::start: return begin_start(step);
+    case Step::Kind::proceed: {
+      Instance* instance = find_epoch(step.id, step.epoch);
+      if (instance != nullptr && instance->record.status.state == InstanceState::staging) {
+        prepare(*instance);
+      }
+      return;
+    }
     case Step::Kind::stop: {
       Instance* instance = find_epoch(step.id, step.epoch);
       if (instance != nullptr) stop(*instance);

@@ -3,7 +3,7 @@
 //
 // The state machine of an instance, with the function per arrow:
 //   (none) → staging            begin_start      the image is not here yet
-//   (none), staging → starting  begin_start, on_image → prepare → launch
+//   (none), staging → starting  begin_start; on_image, then its turn → prepare → launch
 //   starting → running          on_started → on_running
 //   running → killing           stop: drain, then the unit's stop job
 //   any → finished, failed, killed, lost, error    end
@@ -48,6 +48,7 @@ struct Instance {
   std::unique_ptr<OomWatch> oom_watch;
   base::Instant begun;         // when the start began, for the metrics
   bool launched = false;       // the unit was asked for
+  bool image_ready = false;    // while staging: it waits for its turn
   bool stopping = false;       // drain or stop job under way
   bool examining = false;      // the unit's state is being read
   bool examine_again = false;  // it changed meanwhile

@@ -73,6 +73,7 @@ void Supervisor::resume_start(Instance& instance) {
 
 void Supervisor::fetch_image(Instance& instance) {
   instance.record.status.state = InstanceState::staging;
+  instance.image_ready = false;
   instance.record.status.message = "fetching the image";
   persist(instance);
   publish(instance);
@@ -93,7 +94,8 @@ void Supervisor::on_image(Instance& instance, base::Result<Image> image) {
   if (!image) return end(instance, InstanceState::error, base::to_string(image.error()));
   instance.record.image_digest = image->digest;
   instance.record.status.message.clear();
-  prepare(instance);
+  instance.image_ready = true;
+  replan();
 }
 
 void Supervisor::prepare(Instance& instance) {

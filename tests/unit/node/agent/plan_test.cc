@@ -26,7 +26,7 @@ TEST_GROUP(Plan) {
   }
   void observe(const char* id, InstanceState state, std::int64_t epoch = 1,
                std::vector<std::uint16_t> ports = {}, bool cleaned = false) {
-    input.instances.push_back({InstanceId(id), epoch, state, ports, cleaned});
+    input.instances.push_back({InstanceId(id), epoch, state, ports, cleaned, false});
   }
   void expect(std::initializer_list<std::pair<Step::Kind, const char*>> steps) {
     const auto planned = plan(input);
@@ -112,10 +112,36 @@ TEST(Plan, no_more_than_the_allowed_number_starts_at_the_same_time) {
   expect({{Step::Kind::start, "a"}, {Step::Kind::start, "b"}});
   observe("a", InstanceState::starting);
   expect({{Step::Kind::start, "b"}});
-  observe("b", InstanceState::staging);
+  observe("b", InstanceState::starting);
   expect({});
   input.instances[0].state = InstanceState::running;
   expect({{Step::Kind::start, "c"}});
+}
+
+TEST(Plan, an_instance_that_waits_for_its_image_does_not_hold_up_others) {
+  wish("a");
+  wish("b");
+  wish("c");
+  observe("a", InstanceState::staging);
+  expect({{Step::Kind::start, "b"}, {Step::Kind::start, "c"}});
+}
+
+TEST(Plan, an_instance_whose_image_has_come_takes_the_next_turn) {
+  input.starts_max = 1;
+  wish("a");
+  wish("b");
+  observe("a", InstanceState::staging);
+  input.instances[0].image_ready = true;
+  expect({{Step::Kind::proceed, "a"}});
+  observe("x", InstanceState::starting);
+  wish("x");
+  expect({});
+}
+
+TEST(Plan, an_instance_whose_image_has_come_but_that_is_unwanted_by_now_is_stopped) {
+  observe("a", InstanceState::staging);
+  input.instances[0].image_ready = true;
+  expect({{Step::Kind::stop, "a"}});
 }
 
 TEST(Plan, units_without_a_record_are_adopted_when_wanted_and_stopped_otherwise) {
