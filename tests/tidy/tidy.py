@@ -217,31 +217,26 @@ def compare(tree, page, used, rule, what, literals):
             yield Violation(page, line, rule, f'the entries are not sorted: "{following}" belongs before "{name}"')
 
 
-def check_reasons(tree):
+def compare_used(tree, page, find, what):
+    """Compares a page with what `find` sees used in the product's sources."""
     used, literals = [], set()
     for path in tree.files(PRODUCT, CODE):
         text = tree.text(path)
         literals.update(source.literals(text))
-        used += [(name, path, line) for line, name in source.error_reasons(text)]
-    yield from compare(tree, "docs/reference/problems.md", used, "reason", "reason", literals)
+        used += [(name, path, line) for line, name in find(text)]
+    yield from compare(tree, page, used, what, what, literals)
+
+
+def check_reasons(tree):
+    yield from compare_used(tree, "docs/reference/problems.md", source.error_reasons, "reason")
 
 
 def check_events(tree):
-    used, literals = [], set()
-    for path in tree.files(PRODUCT, CODE):
-        text = tree.text(path)
-        literals.update(source.literals(text))
-        used += [(name, path, line) for line, name in source.log_events(text)]
-    yield from compare(tree, "docs/reference/events.md", used, "event", "event", literals)
+    yield from compare_used(tree, "docs/reference/events.md", source.log_events, "event")
 
 
 def check_scopes(tree):
-    used, literals = [], set()
-    for path in tree.files(PRODUCT, CODE):
-        text = tree.text(path)
-        literals.update(source.literals(text))
-        used += [(name, path, line) for line, name in source.scopes(text)]
-    yield from compare(tree, "docs/reference/scopes.md", used, "scope", "scope", literals)
+    yield from compare_used(tree, "docs/reference/scopes.md", source.scopes, "scope")
 
 
 def check_length(tree):
