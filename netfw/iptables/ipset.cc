@@ -38,31 +38,34 @@ using Callbacks = sys::Handle<nl_cb, free_callbacks>;
 
 struct Exchange {
   std::function<void(nlmsghdr*)> on_message;
-  std::uint32_t last_sequence = 0;
+  std::uint32_t sequence = 0;
   bool done = false;
   int error = 0;  // the first errno that came back
 };
 
+// A dump that fails is answered twice: what is left of an earlier exchange is none of this one's.
 int on_valid(nl_msg* message, void* context) noexcept {
   auto& exchange = *static_cast<Exchange*>(context);
+  if (nlmsg_hdr(message)->nlmsg_seq != exchange.sequence) return NL_SKIP;
   if (exchange.on_message) exchange.on_message(nlmsg_hdr(message));
   return NL_OK;
 }
 
 int on_end(nl_msg* message, void* context) noexcept {
   auto& exchange = *static_cast<Exchange*>(context);
-  if (nlmsg_hdr(message)->nlmsg_seq == exchange.last_sequence) exchange.done = true;
+  if (nlmsg_hdr(message)->nlmsg_seq == exchange.sequence) exchange.done = true;
   return NL_OK;
 }
 
 int on_error(sockaddr_nl*, nlmsgerr* error, void* context) noexcept {
   auto& exchange = *static_cast<Exchange*>(context);
+  if (error->msg.nlmsg_seq != exchange.sequence) return NL_SKIP;
   if (exchange.error == 0) exchange.error = -error->error;
-  if (error->msg.nlmsg_seq == exchange.last_sequence) exchange.done = true;
+  exchange.done = true;
   return NL_SKIP;
 }
 
-// A batch has many numbers under way; exchange() looks at them itself.
+// The callbacks look at the numbers themselves.
 int on_sequence(nl_msg*, void*) noexcept { return NL_OK; }
 
 base::Error ipset_error(int error, std::string_view what) {
@@ -165,7 +168,7 @@ std::optional<SetElement> read_element(nlattr* data, SetKind kind) {
   return out;
 }
 
-// Sends what is in `bytes` and reads until the answer to `last_sequence` has come.
+// Sends what is in `bytes` and reads until the answer to `sequence` has come.
 base::Result<int> exchange(nl_sock* socket, void* bytes, std::size_t size, Exchange& state) {
   const Callbacks callbacks(nl_cb_alloc(NL_CB_DEFAULT));
   CHECK_THAT(callbacks != nullptr);
@@ -192,7 +195,7 @@ base::Result<int> ask(nl_sock* socket, nl_msg* message,
   nlmsghdr* const head = nlmsg_hdr(message);
   Exchange state;
   state.on_message = std::move(on_message);
-  state.last_sequence = head->nlmsg_seq;
+  state.sequence = head->nlmsg_seq;
   return exchange(socket, head, head->nlmsg_len, state);
 }
 

@@ -124,6 +124,12 @@ TEST(IptablesBackend, the_kernel_decides_as_the_model_for_random_rules) {
   }
 }
 
+TEST(IptablesBackend, sets_that_are_not_there_yet_are_told_and_then_made) {
+  CHECK_ERROR(base::Code::not_found, "set_absent", backend->read_sets());
+  CHECK_OK(backend->apply(compile_policy(test_policy()), Scope::all_sets, 5s));
+  CHECK_OK(backend->read_sets());
+}
+
 TEST(IptablesBackend, a_second_apply_writes_nothing) {
   const FirewallIr ir = compile_policy(test_policy());
   const FirewallApplied first = UNWRAP(backend->apply(ir, Scope::all_sets, 5s));
