@@ -243,6 +243,16 @@ Policy default_policy() {
   return out;
 }
 
+Policy minimal_policy() {
+  Policy out = default_policy();
+  out.cluster.clear();
+  out.public_tcp.clear();
+  out.public_udp.clear();
+  out.cluster_tcp.clear();
+  out.management_tcp.clear();
+  return out;
+}
+
 base::Result<Policy> read_policy(const base::Json& body) {
   base::Fields fields(body);
   Policy out = default_policy();

@@ -64,6 +64,8 @@ struct Policy {
 };
 // Private and link-local networks manage, nobody else is in the cluster.
 Policy default_policy();
+// SSH from the private networks and nothing else: for a boot at which nothing better is known.
+Policy minimal_policy();
 base::Result<Policy> read_policy(const base::Json& body);
 base::Json write_policy(const Policy& policy);
 

@@ -3,6 +3,7 @@
 
 #include "common/rest/daemon.h"
 #include "netfw/daemon/body.h"
+#include "netfw/daemon/boot.h"
 #include "netfw/daemon/guardian.h"
 
 namespace {
@@ -12,6 +13,7 @@ constexpr std::size_t kWorkers = 40;
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], netfw::kGuardianFlag) == 0) return netfw::guardian_main();
+  if (argc >= 2 && std::strcmp(argv[1], netfw::kBootFlag) == 0) return netfw::boot_main(argc, argv);
   return rest::run_daemon(argc, argv,
                           {.name = "netfwd",
                            .about = "Firewall and load balancer of a node.",

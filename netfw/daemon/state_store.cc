@@ -75,6 +75,16 @@ base::Result<StoredState> StateStore::load() {
   return out;
 }
 
+base::Result<std::optional<Policy>> StateStore::load_policy() {
+  const auto txn = TRY(sys::LmdbReadTxn::begin(env_));
+  const auto value = TRY(txn.find(db_, policy_key()));
+  if (!value) return std::optional<Policy>();
+  StoredState out;
+  const auto done = decode(policy_key(), *value, out);
+  if (!done) return unreadable(policy_key(), done.error());
+  return out.policy;
+}
+
 base::Result<void> StateStore::write(const Writes& writes) {
   if (writes.empty()) return {};
   auto txn = TRY(sys::LmdbWriteTxn::begin(env_));

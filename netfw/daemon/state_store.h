@@ -30,6 +30,8 @@ class StateStore {
   static base::Result<StateStore> open(const std::filesystem::path& folder);
   // Errors: corrupt state_unreadable.
   base::Result<StoredState> load();
+  // The policy alone, whatever the rest is like. Errors: corrupt state_unreadable.
+  base::Result<std::optional<Policy>> load_policy();
   // One durable transaction.
   base::Result<void> write(const Writes& writes);
 

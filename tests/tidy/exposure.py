@@ -16,6 +16,7 @@ import sys
 BUDGETS = {
     "gestalt-masterd.service": (1.5, 1.5, "an ordinary user, no capabilities"),
     "gestalt-netfwd.service": (2.5, 2.5, "CAP_NET_ADMIN and raw sockets for the firewall"),
+    "gestalt-netfw-boot.service": (2.5, 2.5, "CAP_NET_ADMIN and raw sockets for the firewall, once at boot"),
     "gestalt-agentd.service": (6.0, 6.0, "unpacks images and talks to process 1 as root"),
     "gestalt-haproxy.service": (2.5, 2.5, "binds low ports and changes its user"),
     "gestalt-firstboot.service": (2.0, 2.0, "gives files to the group as root, once at boot"),

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The firewall stands before the network does, and stays when its daemon ends.
+
+The node's interface comes up after network-pre.target, as with any network service; something listens on a port that no policy opens
+from the first moment, and netfwd comes seconds later."""
+import socket
+import threading
+import time
+import unittest
+
+import frame
+import appliance
+
+CLOSED, OPEN = 7777, 22
+UNITS = {
+    "test-network.service": "[Unit]\nDefaultDependencies=no\nAfter=network-pre.target\nBefore=network.target\n"
+                            "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/sbin/ip link set eth0 up\n",
+    "test-listen.socket": f"[Unit]\nDefaultDependencies=no\n[Socket]\nListenStream=0.0.0.0:{CLOSED}\nListenStream=0.0.0.0:{OPEN}\n",
+    "test-listen.service": "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep infinity\n",
+    "sysinit.target.d/test.conf": "[Unit]\nWants=test-network.service test-listen.socket\n",
+    "gestalt-netfwd.service.d/late.conf": "[Service]\nExecStartPre=/bin/sleep 3\n",
+}
+# In place of the real one: the window that it closes.
+NO_BOOT_UNIT = {"gestalt-netfw-boot.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=sysinit.target\n"}
+
+
+def connects(address, port, seconds=0.1):
+    with socket.socket() as link:
+        link.settimeout(seconds)
+        return link.connect_ex((address, port)) == 0
+
+
+class Prober(threading.Thread):
+    """Tries both ports without end; counts what got through."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.address, self.through, self.ending = address, {CLOSED: 0, OPEN: 0}, threading.Event()
+
+    def run(self):
+        while not self.ending.is_set():
+            for port in self.through:
+                self.through[port] += connects(self.address, port)
+            self.ending.wait(0.01)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.join()
+
+
+class FirewallAtBoot(unittest.TestCase):
+    def prepare(self, units):
+        bed = appliance.fresh_bed()
+        bed.create()
+        self.addCleanup(bed.remove)
+        node = bed.add_node("n1", {f"/etc/systemd/system/{name}": text for name, text in units.items()})
+        node.prepare()
+        appliance.run.output(["ip", "-n", node.machine, "link", "set", "eth0", "down"])
+        return node
+
+    def test_no_closed_port_answers_during_boot_nor_without_the_daemon(self):
+        node = self.prepare(UNITS)
+        with Prober(node.v4) as prober:
+            node.boot()
+            self.assertEqual(node.run(["systemctl", "is-active", "gestalt-netfwd"]).strip(), "active")
+            self.assertEqual(node.run(["systemctl", "is-active", "gestalt-netfw-boot"]).strip(), "active")
+            self.assertGreater(prober.through[OPEN], 0)
+            rules = self.rules(node)
+            node.run(["systemctl", "kill", "--signal=SIGKILL", "gestalt-netfwd"])
+            node.run(["systemctl", "stop", "gestalt-netfwd", "gestalt-netfw-boot"])
+            self.assertEqual(self.rules(node), rules)
+            self.assertTrue(connects(node.v4, OPEN, 2))
+            self.assertEqual(prober.through[CLOSED], 0)
+
+    def test_a_damaged_state_leaves_ssh_open_and_nothing_else(self):
+        node = self.prepare(UNITS)
+        node.boot()
+        node.run(["systemctl", "stop", "gestalt-netfwd"])
+        node.run(["sh", "-c", "head -c 65536 /dev/urandom > /var/lib/gestalt/netfw/state/data.mdb"])
+        node.run(["systemctl", "mask", "gestalt-netfwd"])
+        node.run(["sync"])
+        node.cut_power()
+        appliance.run.output(["ip", "-n", node.machine, "link", "set", "eth0", "down"])
+        with Prober(node.v4) as prober:
+            node.boot()
+            end = time.monotonic() + 10
+            while prober.through[OPEN] == 0 and time.monotonic() < end:
+                time.sleep(0.05)
+        self.assertGreater(prober.through[OPEN], 0)
+        self.assertEqual(prober.through[CLOSED], 0)
+        self.assertNotIn("80", node.run(["ipset", "list", "gestalt-public-tcp"]).split("Members:")[1].split())
+
+    def test_the_probe_sees_the_window_that_the_boot_unit_closes(self):
+        node = self.prepare({**UNITS, **NO_BOOT_UNIT})
+        with Prober(node.v4) as prober:
+            node.boot()
+        self.assertGreater(prober.through[CLOSED], 0)
+
+    @staticmethod
+    def rules(node):
+        return [node.run([tool, "-S"]) for tool in ("iptables-legacy", "ip6tables-legacy")]
+
+
+if __name__ == "__main__":
+    frame.main()
