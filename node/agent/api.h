@@ -15,6 +15,7 @@
 #include "common/rest/http.h"
 #include "common/rest/route.h"
 #include "common/sys/event_loop.h"
+#include "common/sys/handle.h"
 #include "node/agent/config.h"
 #include "node/agent/images.h"
 #include "node/agent/log_follower.h"
@@ -71,6 +72,7 @@ class Api {
     std::string id, executor, control_group, folder;
     api::RunResources resources;
     std::int64_t pid = 0;
+    bool has_disk = false;  // its sandbox is seen from inside only
   };
   // Errors: unavailable loop_busy.
   base::Result<std::vector<View>> ask_loop(const std::string& only_id = "");
@@ -78,6 +80,7 @@ class Api {
     std::string sandbox;   // folder on the node
     std::string relative;  // below it
     std::string shown;     // as the caller named it
+    sys::Fd holder = {};   // keeps a sandbox open that has no path on the node
   };
   base::Result<Place> find_place(const rest::Request& request);
 

@@ -84,6 +84,7 @@ void read_folders(Fields& fields, Config& out) {
   read_path(fields, "crun", out.crun);
   read_path(fields, "skopeo", out.skopeo);
   read_path(fields, "umoci", out.umoci);
+  read_path(fields, "mkfs", out.mkfs);
 }
 
 std::string find_address() {

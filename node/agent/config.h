@@ -48,6 +48,7 @@ struct Config {
   std::string crun = "/usr/bin/crun";
   std::string skopeo = "/usr/bin/skopeo";
   std::string umoci = "/usr/bin/umoci";
+  std::string mkfs = "/usr/sbin/mkfs.ext4";  // for the file systems of disk limits
 };
 
 // Errors: invalid_argument with the pointer of the field.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/agent/instance_files.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -8,6 +9,7 @@
 
 #include "common/base/config.h"
 #include "common/sys/files.h"
+#include "common/sys/process.h"
 #include "node/agent/container_user.h"
 #include "node/agent/oci_config.h"
 #include "node/agent/tcp_probe.h"
@@ -48,7 +50,27 @@ base::Result<void> make_volumes(const InstanceFilesInput& input, std::uint32_t u
   return {};
 }
 
-base::Result<void> make_container_files(const InstanceFilesInput& input) {
+// A sparse file: the node's disk is used as the container writes. There is no journal, since an
+// instance does not outlive a crash of its machine.
+base::Result<void> make_disk(const InstanceFilesInput& input) {
+  const std::string target = disk_file(input.folder);
+  const std::string part = target + ".part";
+  TRY(sys::remove_tree(part));
+  const sys::Fd file(::open(part.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file.is_open()) return base::os_error(errno, "create " + part);
+  if (ftruncate(file.get(), input.record.spec->resources.disk_bytes) != 0) {
+    return base::os_error(errno, "give a size to " + part);
+  }
+  sys::Command command;
+  command.argv = {
+      input.mkfs, "-q", "-F", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard",
+      part};
+  TRY(sys::run_checked(command));
+  if (rename(part.c_str(), target.c_str()) != 0) return base::os_error(errno, "rename " + part);
+  return {};
+}
+
+base::Result<InstanceFiles> make_container_files(const InstanceFilesInput& input) {
   const Record& record = input.record;
   const std::string& wanted =
       record.spec->user.empty() ? input.image->config.user : record.spec->user;
@@ -63,12 +85,20 @@ base::Result<void> make_container_files(const InstanceFilesInput& input) {
   const bool resolv_conf = access("/etc/resolv.conf", R_OK) == 0 && access("/etc/hosts", R_OK) == 0;
   const base::Json config = TRY(make_oci_config(
       {record, input.image->config, user, sandbox, input.volumes_folder, resolv_conf}));
-  return write_plainly(input.folder + "/config.json", base::dump_json(config));
+  TRY(write_plainly(input.folder + "/config.json", base::dump_json(config)));
+  InstanceFiles out;
+  if (record.spec->resources.disk_bytes == 0) return out;
+  const auto made = make_disk(input);
+  out.has_disk = made.has_value();
+  if (!made) out.disk_failure = base::to_string(made.error());
+  return out;
 }
 
 }  // namespace
 
-base::Result<void> make_instance_files(const InstanceFilesInput& input) {
+std::string disk_file(const std::string& folder) { return folder + "/disk.img"; }
+
+base::Result<InstanceFiles> make_instance_files(const InstanceFilesInput& input) {
   for (const std::uint16_t port : input.record.status.ports) TRY(check_port_free(port));
   TRY(sys::make_folder(input.folder, 0711));
   TRY(sys::make_folder(input.folder + "/sandbox", 0755));
@@ -76,13 +106,20 @@ base::Result<void> make_instance_files(const InstanceFilesInput& input) {
   TRY(sys::make_folder(input.run_folder + "/crun", 0700));
   if (input.record.spec->kind == api::RunKind::container) return make_container_files(input);
   TRY(give_to(input.folder + "/sandbox", input.record.uid_first, input.record.uid_first));
-  return make_volumes(input, input.record.uid_first, input.record.uid_first);
+  TRY(make_volumes(input, input.record.uid_first, input.record.uid_first));
+  InstanceFiles out;
+  if (input.record.spec->resources.disk_bytes > 0) {
+    out.disk_failure = "a process has no file system of its own";
+  }
+  return out;
 }
 
 base::Result<void> remove_runtime_files(const std::string& folder, const std::string& run_folder) {
   TRY(sys::remove_tree(run_folder));
   TRY(sys::remove_tree(folder + "/upper"));
   TRY(sys::remove_tree(folder + "/work"));
+  TRY(sys::remove_tree(disk_file(folder)));
+  TRY(sys::remove_tree(disk_file(folder) + ".part"));
   return {};
 }
 

@@ -2,6 +2,7 @@
 #include "node/agent/limits.h"
 
 #include <linux/magic.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 
 #include <cmath>
@@ -78,7 +79,8 @@ Cgroups find_cgroups() {
   return out;
 }
 
-EffectiveLimits read_limits(const Cgroups& cgroups, const std::string& control_group) {
+EffectiveLimits read_limits(const Cgroups& cgroups, const std::string& control_group,
+                            std::int64_t pid) {
   const bool v1 = cgroups.version == CgroupVersion::v1;
   EffectiveLimits out;
   out.cpus = read_cpus(cgroups, control_group);
@@ -86,6 +88,12 @@ EffectiveLimits read_limits(const Cgroups& cgroups, const std::string& control_g
                                  (v1 ? "memory.limit_in_bytes" : "memory.max"));
   if (out.memory_bytes && *out.memory_bytes >= kNoLimitV1) out.memory_bytes.reset();
   out.pids_max = read_number(group_path(cgroups, "pids", control_group) / "pids.max");
+  // Of an overlay this is the size of the file system that takes the changes.
+  struct statvfs info = {};
+  const std::string root = "/proc/" + std::to_string(pid) + "/root";
+  if (pid != 0 && statvfs(root.c_str(), &info) == 0) {
+    out.disk_bytes = static_cast<std::int64_t>(info.f_blocks * info.f_frsize);
+  }
   return out;
 }
 
@@ -103,8 +111,10 @@ std::vector<std::string> judge_limits(const api::RunResources& wanted, std::int6
   if (pids_max > 0 && (!effective.pids_max || *effective.pids_max > pids_max)) {
     out.push_back("pids_limit_not_effective");
   }
-  // Project quotas are not set up by this version: a wish for a disk limit is always reported.
-  if (wanted.disk_bytes > 0) out.push_back("disk_limit_not_effective");
+  if (wanted.disk_bytes > 0 &&
+      (!effective.disk_bytes || *effective.disk_bytes > wanted.disk_bytes)) {
+    out.push_back("disk_limit_not_effective");
+  }
   return out;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Control groups as they are: whether limits took effect, what is used, whether memory ran out.
+// And the disk limit, which is no control group's.
 //
 // systemd accepts limits also where the kernel does not enforce them (a controller that is
 // read-only or missing), so they are read back after each start and never assumed.
@@ -31,9 +32,12 @@ struct EffectiveLimits {
   std::optional<double> cpus;
   std::optional<std::int64_t> memory_bytes;
   std::optional<std::int64_t> pids_max;
+  std::optional<std::int64_t> disk_bytes = {};
 };
 // `control_group` as systemd names it: "/gestalt.slice/gst-….service".
-EffectiveLimits read_limits(const Cgroups& cgroups, const std::string& control_group);
+// The disk limit is the size of the file system at the root of process `pid`; 0: not looked at.
+EffectiveLimits read_limits(const Cgroups& cgroups, const std::string& control_group,
+                            std::int64_t pid = 0);
 
 // The tokens for InstanceStatus::degraded: cpu_limit_not_effective, memory_…, pids_…, disk_….
 std::vector<std::string> judge_limits(const api::RunResources& wanted, std::int64_t pids_max,

@@ -11,6 +11,7 @@
 #include "common/base/text.h"
 #include "node/agent/api.h"
 #include "node/agent/beneath.h"
+#include "node/agent/oci_config.h"
 
 namespace node::agent {
 
@@ -252,8 +253,16 @@ Result<Api::Place> Api::find_place(const Request& request) {
   if (id.empty()) return unknown;
   const auto views = TRY(ask_loop(id));
   if (views.empty()) return unknown;
-  return Place{views[0].folder + "/sandbox",
-               slash == std::string::npos ? "" : rest.substr(slash + 1), path};
+  const std::string relative = slash == std::string::npos ? "" : rest.substr(slash + 1);
+  const View& view = views[0];
+  Place place{view.folder + "/sandbox", relative, path};
+  if (!view.has_disk || view.pid == 0) return place;
+  // The file system of its disk limit is mounted where the container is and nowhere else. Links on
+  // the way are the container's: they lead to its own files only.
+  const std::string root = "/proc/" + std::to_string(view.pid) + "/root";
+  place.holder = TRY(open_inside(root, kContainerSandbox, O_PATH | O_DIRECTORY, Inside::in_root));
+  place.sandbox = "/proc/self/fd/" + std::to_string(place.holder.get());
+  return place;
 }
 
 Result<Response> Api::browse_files(const Request& request) {

@@ -155,7 +155,9 @@ Result<std::vector<Api::View>> Api::ask_loop(const std::string& only_id) {
         if (!only_id.empty() && id.text() != only_id) continue;
         out.push_back({id.text(), instance.record.unit(), instance.control_group,
                        supervisor.folder_of(instance.record), instance.record.spec->resources,
-                       instance.record.status.pid});
+                       instance.record.status.pid,
+                       instance.record.spec->kind == api::RunKind::container &&
+                           instance.record.spec->resources.disk_bytes > 0});
       }
     }
     answer->set_value(std::move(out));

@@ -31,6 +31,7 @@
 #include "node/agent/config.h"
 #include "node/agent/coordination_link.h"
 #include "node/agent/images.h"
+#include "node/agent/instance_files.h"
 #include "node/agent/ledger.h"
 #include "node/agent/limits.h"
 #include "node/agent/master_link.h"
@@ -130,7 +131,7 @@ class Supervisor {
   void on_image(Instance& instance, base::Result<Image> image);
   void prepare(Instance& instance);
   void prepare_files(Instance& instance, base::Result<void> persisted);
-  void launch(Instance& instance, base::Result<void> prepared);
+  void launch(Instance& instance, base::Result<InstanceFiles> prepared);
   void on_started(Instance& instance, base::Result<void> started);
   void on_start_failed(Instance& instance, std::string detail);
   void on_running(Instance& instance, base::Result<sys::ServiceState> state);

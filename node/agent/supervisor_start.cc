@@ -115,6 +115,7 @@ void Supervisor::prepare_files(Instance& instance, base::Result<void> persisted)
   input->folder = folder_of(instance.record);
   input->run_folder = run_folder_of(instance.record);
   input->volumes_folder = parts_.config.volumes_folder;
+  input->mkfs = parts_.config.mkfs;
   if (instance.record.spec->kind == RunKind::container) {
     const Image* image = parts_.images.find_digest(instance.record.image_digest);
     // It was collected while the agent was away.
@@ -128,12 +129,17 @@ void Supervisor::prepare_files(Instance& instance, base::Result<void> persisted)
   if (!submitted) end(instance, InstanceState::error, base::to_string(submitted.error()));
 }
 
-void Supervisor::launch(Instance& instance, base::Result<void> prepared) {
+void Supervisor::launch(Instance& instance, base::Result<InstanceFiles> prepared) {
   Record& record = instance.record;
   if (api::is_terminal(record.status.state)) return;
   if (!prepared) return end(instance, InstanceState::error, base::to_string(prepared.error()));
   if (record.stop_requested)
     return end(instance, InstanceState::killed, "stopped before it started");
+  if (!prepared->disk_failure.empty()) {
+    base::log::warning("AGENT_DISK_LIMIT_FAILED",
+                       "an instance starts without its disk limit, which its status says",
+                       {{"instance", record.status.id.text()}, {"detail", prepared->disk_failure}});
+  }
   const Image* image = parts_.images.find_digest(record.image_digest);
   const UnitInput input{record,
                         folder_of(record),
@@ -142,7 +148,8 @@ void Supervisor::launch(Instance& instance, base::Result<void> prepared) {
                         image == nullptr ? 15 : image->config.stop_signal,
                         parts_.config.pids_default,
                         parts_.config.oci_start,
-                        parts_.config.crun};
+                        parts_.config.crun,
+                        prepared->has_disk ? disk_file(folder_of(record)) : ""};
   std::vector<sys::UnitProperty> properties;
   if (record.spec->kind == RunKind::container) {
     properties = container_properties(input);
@@ -211,9 +218,12 @@ void Supervisor::check_limits(Instance& instance) {
   const auto& wanted = instance.record.spec->resources;
   const auto pids = pids_max_of(*instance.record.spec, parts_.config.pids_default);
   auto done = bind(instance, &Supervisor::on_limits);
+  // Of a process the root is the node's.
+  const bool container = instance.record.spec->kind == RunKind::container;
+  const std::int64_t pid = container ? instance.record.status.pid : 0;
   auto submitted = parts_.workers.submit([cgroups = cgroups_, group = instance.control_group,
-                                          wanted, pids, done, &loop = parts_.loop] {
-    auto degraded = judge_limits(wanted, pids, read_limits(cgroups, group));
+                                          wanted, pids, pid, done, &loop = parts_.loop] {
+    auto degraded = judge_limits(wanted, pids, read_limits(cgroups, group, pid));
     loop.post([done, degraded = std::move(degraded)] { done(degraded); });
   });
   if (!submitted) on_limits(instance, {"limits_not_checked"});

@@ -101,6 +101,7 @@ std::vector<UnitProperty> container_properties(const UnitInput& input) {
   std::vector<UnitProperty> out;
   std::vector<std::string> argv{input.oci_start, "run",     "--lower",
                                 input.tree,      "--layer", input.folder};
+  if (!input.disk.empty()) argv.insert(argv.end(), {"--disk", input.disk});
   if (input.record.uid_first != 0) {
     argv.push_back("--uid-first");
     argv.push_back(std::to_string(input.record.uid_first));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // gestalt-oci-start: makes the place in which crun starts a container, then becomes crun.
 //
-//   gestalt-oci-start run  [--lower TREE --layer DIR [--uid-first N]] -- PROGRAM ARGUMENT…
+//   gestalt-oci-start run  [--lower TREE --layer DIR [--disk FILE] [--uid-first N]]
+//                          -- PROGRAM ARGUMENT…
 //   gestalt-oci-start exec --pid PID [--uid N] -- PROGRAM ARGUMENT…
 //   gestalt-oci-start process --uid N -- PROGRAM ARGUMENT…
 //
@@ -13,6 +14,8 @@
 //    overlay at kRoot. With --uid-first the tree is mapped, so that its owner 0 is the user
 //    namespace's owner 0; DIR/upper must belong to N already. (Overlayfs writes to the upper layer
 //    as the mounting user, whom a mapped layer would not know.)
+// 3. With --disk the changes lie in that file's file system instead (disk.h). Without a loop device
+//    the container starts all the same: the agent reads back that the limit is not effective.
 // `exec` joins the control groups of process PID first, so that a health check's command counts
 // against the limits of its instance; with --uid it becomes that user for good.
 // `process` becomes user N, who needs no entry in passwd as systemd's User= would demand.
@@ -36,6 +39,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "node/agent/oci_start/disk.h"
+
 namespace {
 
 constexpr int kNotReached = 120;
@@ -43,6 +48,8 @@ constexpr unsigned kUidCount = 65536;
 constexpr const char* kFolder = "/run/gestalt/oci";
 constexpr const char* kLower = "/run/gestalt/oci/lower";
 constexpr const char* kRoot = "/run/gestalt/oci/root";
+constexpr const char* kDisk = "/run/gestalt/oci/disk";
+constexpr const char* kDevices = "/run/gestalt/oci/devices";
 constexpr const char* kUnified = "/sys/fs/cgroup/unified";
 
 enum class Mode { run, exec, process };
@@ -51,6 +58,7 @@ struct Options {
   Mode mode = Mode::run;
   const char* lower = nullptr;
   const char* layer = nullptr;
+  const char* disk = nullptr;
   const char* pid = nullptr;
   unsigned uid_first = 0;
   unsigned uid = 0;
@@ -76,6 +84,7 @@ Options parse(int argc, char** argv) {
     const char* value = argv[i + 1];
     if (strcmp(argv[i], "--lower") == 0) out.lower = value;
     if (strcmp(argv[i], "--layer") == 0) out.layer = value;
+    if (strcmp(argv[i], "--disk") == 0) out.disk = value;
     if (strcmp(argv[i], "--pid") == 0) out.pid = value;
     if (strcmp(argv[i], "--uid") == 0) {
       out.uid = static_cast<unsigned>(strtoul(value, nullptr, 10));
@@ -87,6 +96,7 @@ Options parse(int argc, char** argv) {
   }
   const bool complete = out.program != nullptr && out.program[0] != nullptr &&
                         (out.lower == nullptr) == (out.layer == nullptr) &&
+                        (out.disk == nullptr || out.layer != nullptr) &&
                         (out.mode == Mode::exec) == (out.pid != nullptr) &&
                         (out.mode != Mode::process || out.uid != 0);
   if (!complete) {
@@ -171,9 +181,16 @@ void mount_overlay(const Options& options) {
     close(user_namespace);
     lower = kLower;
   }
+  const char* layer = options.layer;
+  if (options.disk != nullptr) {
+    make_folder(kDisk);
+    make_folder(kDevices);
+    const char* place = oci_start::mount_disk(options.disk, options.layer, kDisk, kDevices);
+    if (place != nullptr) layer = place;
+  }
   char data[8192];
   const int length = snprintf(data, sizeof data, "lowerdir=%s,upperdir=%s/upper,workdir=%s/work",
-                              lower, options.layer, options.layer);
+                              lower, layer, layer);
   if (length < 0 || static_cast<size_t>(length) >= sizeof data) {
     errno = ENAMETOOLONG;
     fail("overlay", lower);

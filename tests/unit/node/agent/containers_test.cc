@@ -1,64 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instances on a real node: systemd, crun, skopeo, umoci and the kernel's limits. Runs on the test
-// bed. The image is busybox, made here.
+// bed.
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "common/sys/process.h"
-#include "node/agent/supervisor.h"
 #include "tests/support/check_result.h"
-#include "tests/unit/node/agent/rig.h"
+#include "tests/unit/node/agent/container_rig.h"
 
-using agent_test::Agent;
+using agent_test::ContainerRig;
 using agent_test::free_port;
-using agent_test::Peers;
 using agent_test::run_until;
-using node::agent::Config;
 using node::agent::Wishes;
-using node::api::HealthCheck;
 using node::api::InstanceId;
 using node::api::InstanceState;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kOciStart = "/usr/libexec/gestalt-test/gestalt-oci-start";
-
-void run(std::vector<std::string> argv) {
-  auto done = sys::run_checked({.argv = std::move(argv), .environment = {}});
-  if (!done) FAIL(base::to_string(done.error()).c_str());
-}
-
-// An OCI layout with a busybox; its program is a web server at PORT0.
-void make_image(const fs::path& folder) {
-  const std::string image = (folder / "image").string() + ":latest";
-  const std::string bundle = folder / "bundle";
-  run({"/usr/bin/umoci", "init", "--layout", folder / "image"});
-  run({"/usr/bin/umoci", "new", "--image", image});
-  run({"/usr/bin/umoci", "unpack", "--image", image, bundle});
-  const fs::path root = fs::path(bundle) / "rootfs";
-  for (const char* each : {"bin", "etc", "proc", "dev", "sys", "tmp", "www"}) {
-    fs::create_directories(root / each);
-  }
-  fs::copy_file("/bin/busybox", root / "bin/busybox");
-  for (const char* each : {"sh", "httpd", "sleep", "touch", "true", "cat", "id", "head", "tail",
-                           "mount", "unshare", "test", "grep", "chown"}) {
-    fs::create_symlink("busybox", root / "bin" / each);
-  }
-  std::ofstream(root / "www/index.html") << "hello\n";
-  std::ofstream(root / "etc/passwd") << "root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n";
-  run({"/usr/bin/umoci", "repack", "--image", image, bundle});
-  run({"/usr/bin/umoci", "config", "--image", image, "--config.cmd", "/bin/sh", "--config.cmd",
-       "-c", "--config.cmd", "exec httpd -f -p $PORT0 -h /www"});
-  fs::remove_all(bundle);
-}
 
 // The value behind "Name:" in /proc/PID/status.
 std::string status_field(std::int64_t pid, const std::string& name) {
@@ -73,84 +34,9 @@ std::string link_of(std::int64_t pid, const std::string& name) {
   return fs::read_symlink("/proc/" + std::to_string(pid) + "/ns/" + name).string();
 }
 
-// Overlays need a folder that is not itself on one, as the root of a test node is.
-struct OnMemory {
-  OnMemory() { setenv("TMPDIR", "/run", 1); }
-};
-
 }  // namespace
 
-TEST_GROUP(Containers) {
-  OnMemory on_memory;
-  TempFolder folder;
-  Config config = agent_test::make_config(folder);
-  std::unique_ptr<sys::EventLoop> loop = agent_test::make_loop();
-  sys::WorkerPool workers{{.threads = 3}};
-  std::unique_ptr<sys::ServiceManager> services;
-  Peers peers{*loop, workers, folder};
-  std::unique_ptr<Agent> agent;
-  std::shared_ptr<Wishes> wishes = std::make_shared<Wishes>();
-  node::api::RunSpec spec;
-  const std::uint16_t port = free_port();
-
-  void setup() override {
-    fs::create_directories("/run/gestalt");  // tmpfiles.d makes it on an installed node
-    config.oci_start = kOciStart;
-    fs::permissions(folder.path(), fs::perms(0711));
-    fs::create_directories(config.state_folder);
-    make_image(folder.path());
-    sys::ServiceManager::Observer observer;
-    observer.on_unit_changed = [this](const std::string& unit) {
-      if (agent) agent->supervisor.on_unit_changed(unit);
-    };
-    services = UNWRAP(sys::ServiceManager::make(*loop, "gst-", std::move(observer)));
-    spec.app = "/demo/web";
-    spec.version = "v1";
-    spec.image = "oci:" + (folder / "image").string() + ":latest";
-    spec.ports = {{"http", "tcp", 0}};
-    spec.resources = {0.5, 64 << 20, 0, 100};
-    spec.kill_grace = std::chrono::seconds(1);
-    peers.start();
-    start_agent();
-  }
-  void teardown() override {
-    wishes = std::make_shared<Wishes>();
-    apply();
-    run_until(*loop, [&] { return agent->supervisor.instances().empty(); });
-    agent.reset();
-    services.reset();
-  }
-  void start_agent() {
-    agent = std::make_unique<Agent>(*loop, workers, *services, peers, config);
-    run_until(*loop, [&] { return agent->netfw.is_connected() && agent->master.is_connected(); });
-  }
-  void wish(const char* id, std::uint16_t at) {
-    const std::string digest(64, static_cast<char>('a' + wishes->specs.size()));
-    wishes->specs[digest] = std::make_shared<const node::api::RunSpec>(spec);
-    wishes->assignments.instances.push_back({InstanceId(id), digest, 1, {at}});
-  }
-  void apply() {
-    ++wishes->assignments.generation;
-    agent->supervisor.set_wishes(std::make_shared<const Wishes>(*wishes));
-  }
-  void shell(const std::string& script) { spec.argv = {"/bin/sh", "-c", script}; }
-  HealthCheck check(node::api::CheckProtocol protocol) {
-    HealthCheck out;
-    out.protocol = protocol;
-    out.interval = std::chrono::seconds(1);
-    return out;
-  }
-  const node::api::InstanceStatus& wait_for(const char* id, InstanceState state) {
-    run_until(*loop, [&] {
-      const auto* status = peers.last(id);
-      return status != nullptr && (status->state == state || node::api::is_terminal(status->state));
-    });
-    const auto& status = *peers.last(id);
-    STRCMP_EQUAL_TEXT(std::string(state_word(state)).c_str(),
-                      std::string(state_word(status.state)).c_str(), status.message.c_str());
-    return status;
-  }
-};
+TEST_GROUP_BASE(Containers, ContainerRig){};
 
 TEST(Containers, a_container_answers_and_is_confined) {
   spec.health_checks = {check(node::api::CheckProtocol::http)};
@@ -181,15 +67,6 @@ TEST(Containers, limits_are_effective_and_so_not_reported) {
   DOUBLES_EQUAL(0.5, limits.cpus.value_or(0), 0.01);
   LONGS_EQUAL(64 << 20, limits.memory_bytes.value_or(0));
   LONGS_EQUAL(100, limits.pids_max.value_or(0));
-}
-
-TEST(Containers, a_disk_limit_that_cannot_be_kept_is_reported) {
-  spec.resources.disk_bytes = 1 << 20;
-  wish("a", port);
-  apply();
-  wait_for("a", InstanceState::running);
-  run_until(*loop, [&] { return peers.last("a")->degraded.size() == 1; });
-  STRCMP_EQUAL("disk_limit_not_effective", peers.last("a")->degraded[0].c_str());
 }
 
 TEST(Containers, an_exit_status_comes_back) {

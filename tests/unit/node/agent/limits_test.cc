@@ -10,6 +10,7 @@
 
 using node::agent::Cgroups;
 using node::agent::CgroupVersion;
+using node::agent::EffectiveLimits;
 using node::agent::judge_limits;
 using node::api::RunResources;
 
@@ -78,6 +79,20 @@ TEST(Limits, a_limit_that_is_absent_or_too_high_is_reported) {
   STRCMP_EQUAL("pids_limit_not_effective", none[2].c_str());
   const auto high = judge_limits(wanted, 100, {2.0, 64 << 20, 100});
   LONGS_EQUAL(1, high.size());
+}
+
+TEST(Limits, a_disk_limit_is_the_size_of_the_file_system_of_the_root) {
+  const RunResources wanted{0, 0, 8 << 20, 0};
+  const auto none = judge_limits(wanted, 0, {});
+  LONGS_EQUAL(1, none.size());
+  STRCMP_EQUAL("disk_limit_not_effective", none[0].c_str());
+  EffectiveLimits effective;
+  effective.disk_bytes = (8 << 20) + 1;
+  LONGS_EQUAL(1, judge_limits(wanted, 0, effective).size());
+  effective.disk_bytes = 7 << 20;
+  LONGS_EQUAL(0, judge_limits(wanted, 0, effective).size());
+  CHECK(node::agent::read_limits({root, CgroupVersion::v2}, "/u", getpid()).disk_bytes > 0);
+  CHECK_FALSE(node::agent::read_limits({root, CgroupVersion::v2}, "/u").disk_bytes.has_value());
 }
 
 TEST(Limits, a_limit_below_the_wish_is_effective) {

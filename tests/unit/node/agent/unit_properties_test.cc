@@ -48,6 +48,16 @@ TEST(UnitProperties, without_limits_only_the_number_of_tasks_is_bounded) {
   for (const UnitProperty& each : all) CHECK(each.name != "MemoryMax");
 }
 
+TEST(UnitProperties, the_file_system_of_a_disk_limit_is_given_to_the_helper) {
+  UnitInput with = input();
+  with.disk = "/s/web.1-1/disk.img";
+  const auto start =
+      value<std::vector<std::vector<std::string>>>(container_properties(with), "ExecStart");
+  const auto at = std::find(start[0].begin(), start[0].end(), "--disk");
+  CHECK(at != start[0].end());
+  STRCMP_EQUAL("/s/web.1-1/disk.img", std::next(at)->c_str());
+}
+
 TEST(UnitProperties, a_container_is_started_through_the_helper_with_its_own_state_folder) {
   const auto all = container_properties(input());
   const auto start = value<std::vector<std::vector<std::string>>>(all, "ExecStart");
