@@ -38,17 +38,21 @@ foreach(label unit contract system threads)
   add_custom_target(suites_${label})
 endforeach()
 
-# add_suite(NAME SOURCES a_test.cc ... LINK targets [LABEL unit] [TIMEOUT seconds] [SERIAL] [THREADED] [ON_NODE [NEEDS targets]])
+# add_suite(NAME SOURCES a_test.cc ... LINK targets [LABEL unit] [TIMEOUT seconds] [SERIAL] [THREADED] [ON_NODE [NEEDS targets] [FILES files]])
 # A CppUTest executable that CTest runs as one test. ON_NODE runs it inside a node of the test bed, for what needs a
-# real systemd; its label is then system. NEEDS names executables that are put beside it there.
+# real systemd; its label is then system. NEEDS names executables that are put
+# beside it there, FILES programs of this machine.
 function(add_suite name)
-  cmake_parse_arguments(arg "SERIAL;THREADED;ON_NODE" "LABEL;TIMEOUT" "SOURCES;LINK;NEEDS" ${ARGN})
+  cmake_parse_arguments(arg "SERIAL;THREADED;ON_NODE" "LABEL;TIMEOUT" "SOURCES;LINK;NEEDS;FILES" ${ARGN})
   if(arg_ON_NODE)
     set(arg_LABEL system)
     set(arg_SERIAL ON)
     set(runner /usr/bin/python3 -B ${CMAKE_SOURCE_DIR}/tests/system/on_node.py)
     foreach(need ${arg_NEEDS})
       list(APPEND runner --with $<TARGET_FILE:${need}>)
+    endforeach()
+    foreach(file ${arg_FILES})
+      list(APPEND runner --with ${file})
     endforeach()
   elseif(NOT arg_LABEL)
     set(arg_LABEL unit)

@@ -47,6 +47,11 @@ void read_images(Fields& parent, ImageLimits& out) {
   read_seconds(fields, "unused_min_seconds", out.unused_min);
   fields.optional("disk_used_percent_max", out.disk_used_percent_max, {.min = 1, .max = 100});
   read_seconds(fields, "pull_deadline_seconds", out.pull_deadline);
+  if (fields.find("credentials_file") != nullptr) {
+    read_path(fields, "credentials_file", out.credentials_file);
+  }
+  fields.optional("plain_registries", out.plain_registries, 100,
+                  {.length_min = 1, .length_max = 253});
   if (auto done = fields.finish(base::UnknownFields::refuse); !done) parent.reject(done.error());
 }
 

@@ -22,6 +22,9 @@ struct ImageLimits {
   std::chrono::seconds unused_min{24 * 3600};  // an image without instances is kept this long
   std::int64_t disk_used_percent_max = 80;     // above it unused images go, oldest first
   std::chrono::seconds pull_deadline{1800};
+  // For registries: containers-auth.json(5). Empty: no credentials, wherever the node keeps some.
+  std::filesystem::path credentials_file;
+  std::vector<std::string> plain_registries;  // host[:port] that are spoken to without TLS
 };
 
 struct Config {

@@ -38,12 +38,12 @@ int signal_number(std::string_view name) {
   return number ? static_cast<int>(*number) : 15;
 }
 
+}  // namespace
+
 bool is_digest(std::string_view text) {
   if (!text.starts_with("sha256:") || text.size() != 71) return false;
   return text.find_first_not_of("0123456789abcdef", 7) == std::string_view::npos;
 }
-
-}  // namespace
 
 base::Result<ImageConfig> read_image_config(std::string_view text) {
   const auto json = base::parse_json(text, {.bytes_max = 8 << 20});
@@ -83,6 +83,13 @@ ImageReference parse_reference(const std::string& reference) {
     path.resize(colon);
   }
   return {archive ? ImageReference::Kind::archive : ImageReference::Kind::layout, path, tag};
+}
+
+std::string registry_of(const std::string& path) {
+  const std::string first = path.substr(0, path.find('/'));
+  const bool host = first.size() < path.size() &&
+                    (first.find_first_of(".:") != std::string::npos || first == "localhost");
+  return host ? first : "docker.io";
 }
 
 base::Result<std::string> find_manifest(std::string_view index_json, std::string_view tag) {

@@ -45,6 +45,11 @@ struct ImageReference {
 };
 // Requires: a reference that read_run_spec has accepted.
 ImageReference parse_reference(const std::string& reference);
+// The host[:port] of a registry reference's path, as skopeo reads it.
+std::string registry_of(const std::string& path);
+
+// "sha256:" and 64 lower-case hex digits.
+bool is_digest(std::string_view text);
 
 // The digest of the image `tag` of an OCI layout's index.json; an empty tag needs an index with one
 // manifest. Errors: not_found image_tag_unknown; corrupt image_invalid.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/agent/image_fetch.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "common/base/clock.h"
@@ -9,6 +12,7 @@
 #include "common/sys/files.h"
 #include "common/sys/process.h"
 #include "common/sys/tls.h"
+#include "node/agent/blob_cache.h"
 
 namespace node::agent {
 
@@ -37,7 +41,7 @@ class Staging {
 base::Result<std::string> run_tool(const FetchInput& input, std::vector<std::string> argv,
                                    std::string_view failure) {
   const std::string tool = std::filesystem::path(argv[0]).filename();
-  sys::Command command{.argv = std::move(argv), .environment = {{"HOME", "/root"}}};
+  sys::Command command{.argv = std::move(argv), .environment = {{"HOME", input.staging}}};
   command.environment["TMPDIR"] = input.staging;
   command.deadline = input.config.images.pull_deadline;
   command.on_output = [&](std::string_view chunk) {
@@ -67,20 +71,11 @@ base::Result<std::string> read_blob(const std::filesystem::path& layout,
   return text;
 }
 
-base::Result<ImageConfig> read_config_of(const std::filesystem::path& layout,
-                                         const std::string& manifest_digest) {
-  const std::string manifest_text = TRY(read_blob(layout, manifest_digest));
-  const Json manifest = TRY(base::parse_json(manifest_text, {.bytes_max = kBlobMax}));
-  const Json::json_pointer place("/config/digest");
-  const bool good = manifest.is_object() && manifest.contains(place) &&
-                    manifest[place].is_string() &&
-                    manifest[place].get_ref<const std::string&>().size() == 71 &&
-                    manifest[place].get_ref<const std::string&>().starts_with("sha256:");
-  if (!good) {
-    return base::Error{base::Code::corrupt, "the manifest names no configuration", "image_invalid"};
-  }
-  const std::string config_text = TRY(read_blob(layout, manifest[place].get<std::string>()));
-  return read_image_config(config_text);
+// The first is the manifest, the second the configuration.
+base::Result<std::vector<std::string>> digests_in(const std::filesystem::path& layout,
+                                                  const std::string& manifest_digest) {
+  const std::string manifest = TRY(read_blob(layout, manifest_digest));
+  return digests_of(manifest, manifest_digest);
 }
 
 std::int64_t size_of_tree(const std::filesystem::path& folder) {
@@ -101,10 +96,11 @@ std::filesystem::path folder_of(const std::filesystem::path& trees, const std::s
 }
 
 base::Result<Image> unpack(const FetchInput& input, const std::filesystem::path& layout,
-                           const std::string& digest) {
+                           const std::vector<std::string>& digests) {
   Image image;
-  image.digest = digest;
-  image.config = TRY(read_config_of(layout, digest));
+  const std::string& digest = image.digest = digests[0];
+  const std::string config = TRY(read_blob(layout, digests[1]));
+  image.config = TRY(read_image_config(config));
   input.progress("unpacking the image");
   const std::filesystem::path made = input.staging / "tree";
   TRY(sys::make_folder(made, 0711));
@@ -125,6 +121,48 @@ base::Result<Image> unpack(const FetchInput& input, const std::filesystem::path&
   return image;
 }
 
+// The file holds passwords: what others can read is not taken.
+base::Result<void> check_credentials(const std::filesystem::path& file) {
+  struct stat info = {};
+  if (::stat(file.c_str(), &info) != 0) return base::os_error(errno, "open " + file.string());
+  if (info.st_uid == geteuid() && (info.st_mode & 077) == 0) return {};
+  return base::Error{base::Code::failed_precondition,
+                     "others can read " + file.string() + ", which holds passwords",
+                     "credentials_exposed"};
+}
+
+base::Result<void> copy_from_registry(const FetchInput& input, const std::string& path,
+                                      const std::string& target) {
+  const ImageLimits& config = input.config.images;
+  std::vector<std::string> argv{input.config.skopeo, "copy", "--dest-shared-blob-dir", input.blobs};
+  if (config.credentials_file.empty()) {
+    // Otherwise skopeo would take what it finds in a home directory.
+    argv.push_back("--src-no-creds");
+  } else {
+    TRY(check_credentials(config.credentials_file));
+    argv.insert(argv.end(), {"--src-authfile", config.credentials_file});
+  }
+  const auto& plain = config.plain_registries;
+  if (std::find(plain.begin(), plain.end(), registry_of(path)) != plain.end()) {
+    argv.push_back("--src-tls-verify=false");
+  }
+  argv.insert(argv.end(), {input.reference, target});
+  TRY(sys::make_folder(input.blobs, 0700));
+  TRY(run_tool(input, std::move(argv), "image_pull_failed"));
+  return {};
+}
+
+base::Result<void> copy_image(const FetchInput& input, const std::filesystem::path& layout) {
+  const std::string target = "oci:" + layout.string() + ":" + std::string(kTag);
+  const ImageReference reference = parse_reference(input.reference);
+  if (reference.kind == ImageReference::Kind::registry) {
+    TRY(copy_from_registry(input, reference.path, target));
+    return BlobCache(input.blobs).complete(layout);
+  }
+  TRY(run_tool(input, {input.config.skopeo, "copy", input.reference, target}, "image_pull_failed"));
+  return {};
+}
+
 }  // namespace
 
 base::Result<Image> fetch_image(const FetchInput& input) {
@@ -132,14 +170,18 @@ base::Result<Image> fetch_image(const FetchInput& input) {
   TRY(sys::make_folder(input.staging, 0700));
   const std::filesystem::path layout = input.staging / "layout";
   input.progress("fetching the image");
-  TRY(run_tool(input,
-               {input.config.skopeo, "copy", input.reference,
-                "oci:" + layout.string() + ":" + std::string(kTag)},
-               "image_pull_failed"));
+  TRY(copy_image(input, layout));
   const std::string index = TRY(base::read_file(layout / "index.json", kBlobMax));
   const std::string digest = TRY(find_manifest(index, kTag));
+  const std::vector<std::string> digests = TRY(digests_in(layout, digest));
+  const BlobCache cache(input.blobs);
+  cache.touch(digests);
   auto existing = load_image(folder_of(input.trees, digest));
-  if (!existing) return unpack(input, layout, digest);
+  if (!existing) {
+    auto image = unpack(input, layout, digests);
+    if (!image && image.error().reason == "image_invalid") cache.forget(digests);
+    return image;
+  }
   auto& references = existing->references;
   if (std::find(references.begin(), references.end(), input.reference) == references.end()) {
     references.push_back(input.reference);

@@ -18,6 +18,7 @@ struct FetchInput {
   std::string reference;
   std::filesystem::path staging;  // does not exist yet
   std::filesystem::path trees;
+  std::filesystem::path blobs;  // of the cache for registries
   const Config& config;
   std::function<void(const std::string&)> progress;
 };

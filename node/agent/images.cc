@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "common/sys/files.h"
+#include "node/agent/blob_cache.h"
 #include "node/agent/image_fetch.h"
 
 namespace node::agent {
@@ -91,13 +92,13 @@ void Images::ensure(const std::string& reference, bool force, Progress progress,
   if (waiters.size() > 1) return;
   const auto staging = staging_ / std::to_string(staging_next_++);
   auto work = [self = self_, &loop = parts_.loop, &config = parts_.config, reference, staging,
-               trees = folder_ / "trees"] {
+               trees = folder_ / "trees", blobs = folder_ / "blobs"] {
     auto tell = [self, &loop, reference](const std::string& message) {
       loop.post([self, reference, message] {
         if (*self != nullptr) (*self)->report(reference, message);
       });
     };
-    auto image = fetch_image({reference, staging, trees, config, tell});
+    auto image = fetch_image({reference, staging, trees, blobs, config, tell});
     loop.post([self, reference, image = std::move(image)] {
       if (*self != nullptr) (*self)->finish(reference, image);
     });
@@ -163,6 +164,14 @@ base::Result<void> Images::remove(const std::string& digest, const std::set<std:
   return {};
 }
 
+void Images::collect_blobs(bool all) {
+  // A fetch under way may be about to use any of them.
+  if (!fetches_.empty()) return;
+  if (!all && disk_used_percent(folder_) < parts_.config.images.disk_used_percent_max) return;
+  const auto unused_min = all ? std::chrono::seconds(0) : parts_.config.images.unused_min;
+  BlobCache(folder_ / "blobs").collect(unused_min);
+}
+
 std::vector<std::string> Images::collect(const std::set<std::string>& in_use, bool all) {
   const base::Instant now = base::system_clock().now();
   std::vector<std::pair<base::Instant, std::string>> candidates;
@@ -178,6 +187,7 @@ std::vector<std::string> Images::collect(const std::set<std::string>& in_use, bo
     if (!all && !full) break;
     if (remove(digest, in_use)) removed.push_back(digest);
   }
+  collect_blobs(all);
   return removed;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Images on this node: fetched with skopeo, unpacked with umoci, kept by manifest digest.
 //
-// Layout of the folder: trees/<digest>/{rootfs,image.json}; staging/… while one is being made. A
-// tree appears under trees/ by rename when it is whole, so a crash leaves only staging behind.
+// Layout of the folder: trees/<digest>/{rootfs,image.json}; staging/… while one is being made;
+// blobs/ as registries sent them (blob_cache.h). A tree appears under trees/ by rename when it is
+// whole, so a crash leaves only staging behind.
 // 1. Wishes for the same reference share one fetch.
 // 2. A tree is never changed once it is there: instances see it through an overlay.
 // 3. Digests are verified by skopeo while it copies and by umoci while it unpacks; a layout on disk
@@ -66,6 +67,7 @@ class Images {
   void finish(const std::string& reference, base::Result<Image> image);
   void report(const std::string& reference, const std::string& message);
   void remove_old_staging();
+  void collect_blobs(bool all);
   void remove_tree_later(const std::filesystem::path& folder);
 
   Parts parts_;

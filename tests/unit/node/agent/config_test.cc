@@ -33,6 +33,8 @@ TEST(AgentConfig, every_wrong_field_is_named) {
        "field_invalid",
        "/images/disk_used_percent_max"},
       {{{"images", {{"x", 1}}}}, "field_unknown", "/images/x"},
+      {{{"images", {{"credentials_file", "login"}}}}, "field_invalid", "/images/credentials_file"},
+      {{{"images", {{"plain_registries", {""}}}}}, "field_invalid", "/images/plain_registries/0"},
       {{{"user_namespaces", "maybe"}}, "field_invalid", "/user_namespaces"},
       {{{"peer_scopes", {{"u", "all"}}}}, "field_invalid", "/peer_scopes/u"},
       {{{"colour", "red"}}, "field_unknown", "/colour"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An agent on a real node: systemd, crun, skopeo, umoci and the kernel's limits, with peers in the
-// place of masterd and netfwd. For suites that run on the test bed. The image is busybox, made here.
+// place of masterd and netfwd. For suites that run on the test bed. The image is busybox, made
+// here.
 #pragma once
 
 #include <memory>

@@ -9,6 +9,7 @@ using node::agent::find_manifest;
 using node::agent::ImageReference;
 using node::agent::parse_reference;
 using node::agent::read_image_config;
+using node::agent::registry_of;
 
 namespace {
 
@@ -22,6 +23,14 @@ const std::string kB(64, 'b');
 }  // namespace
 
 TEST_GROUP(Image){};
+
+TEST(Image, the_registry_of_a_name_is_what_stands_before_the_first_slash) {
+  STRCMP_EQUAL("127.0.0.1:5000", registry_of("127.0.0.1:5000/a/b:1").c_str());
+  STRCMP_EQUAL("localhost", registry_of("localhost/a").c_str());
+  STRCMP_EQUAL("quay.io", registry_of("quay.io/a/b@sha256:00").c_str());
+  STRCMP_EQUAL("docker.io", registry_of("library/busybox").c_str());
+  STRCMP_EQUAL("docker.io", registry_of("busybox:1.36").c_str());
+}
 
 TEST(Image, references_are_taken_apart) {
   const struct {

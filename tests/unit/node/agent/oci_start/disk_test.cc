@@ -27,38 +27,37 @@ constexpr std::int64_t kLimit = 8 << 20;
 
 }  // namespace
 
-TEST_GROUP_BASE(Disk, ContainerRig) {
-  void setup() override {
-    ContainerRig::setup();
-    spec.resources.disk_bytes = kLimit;
-  }
-  fs::path image_of(const char* id) const {
-    return folder / ("state/instances/" + std::string(id) + "-1/disk.img");
-  }
-  // Loop devices over an image of this test.
-  std::size_t loops() const {
-    std::size_t out = 0;
-    for (const auto& device : fs::directory_iterator("/sys/block")) {
-      std::ifstream file(device.path() / "loop/backing_file");
-      std::string name;
-      if (std::getline(file, name) && name.find("/disk.img") != std::string::npos &&
-          name.find(folder.path().filename().string()) != std::string::npos) {
-        ++out;
-      }
+TEST_GROUP_BASE(Disk, ContainerRig){void setup() override{ContainerRig::setup();
+spec.resources.disk_bytes = kLimit;
+}
+fs::path image_of(const char* id) const {
+  return folder / ("state/instances/" + std::string(id) + "-1/disk.img");
+}
+// Loop devices over an image of this test.
+std::size_t loops() const {
+  std::size_t out = 0;
+  for (const auto& device : fs::directory_iterator("/sys/block")) {
+    std::ifstream file(device.path() / "loop/backing_file");
+    std::string name;
+    if (std::getline(file, name) && name.find("/disk.img") != std::string::npos &&
+        name.find(folder.path().filename().string()) != std::string::npos) {
+      ++out;
     }
-    return out;
   }
-  std::int64_t used_bytes(const char* id) const {
-    struct stat info = {};
-    return stat(image_of(id).c_str(), &info) == 0 ? info.st_blocks * 512 : -1;
-  }
-  void expect_status(int status) {
-    wish("a", port);
-    apply();
-    const auto& ended = wait_for("a", status == 0 ? InstanceState::finished : InstanceState::failed);
-    LONGS_EQUAL(status, ended.exit_status);
-  }
-};
+  return out;
+}
+std::int64_t used_bytes(const char* id) const {
+  struct stat info = {};
+  return stat(image_of(id).c_str(), &info) == 0 ? info.st_blocks * 512 : -1;
+}
+void expect_status(int status) {
+  wish("a", port);
+  apply();
+  const auto& ended = wait_for("a", status == 0 ? InstanceState::finished : InstanceState::failed);
+  LONGS_EQUAL(status, ended.exit_status);
+}
+}
+;
 
 TEST(Disk, a_container_gets_no_space_at_its_limit_and_the_node_does_not_fill) {
   shell(
@@ -152,8 +151,8 @@ TEST(Disk, a_file_that_is_no_file_system_is_refused_and_leaves_nothing_mounted) 
   const std::string layer = folder / "layer";
   const std::string place = folder / "place";
   const std::string devices = folder / "devices";
-  POINTERS_EQUAL(nullptr, oci_start::mount_disk(image.c_str(), layer.c_str(), place.c_str(),
-                                                devices.c_str()));
+  POINTERS_EQUAL(
+      nullptr, oci_start::mount_disk(image.c_str(), layer.c_str(), place.c_str(), devices.c_str()));
   std::ifstream mounts("/proc/self/mounts");
   for (std::string line; std::getline(mounts, line);) {
     CHECK_TEXT(line.find(folder.path().string()) == std::string::npos, line.c_str());
