@@ -11,11 +11,13 @@
 // power cut; a larger one can tear.
 // 4. Paths are relative to the disk's root: "a/b", no empty, "." or ".." segment; "" is the root
 // folder where a folder is asked for.
-// Threads: any, but one at a time per file. All calls block.
+// Threads: any, but one change at a time per file; reads may run beside it. All calls block, unless
+// said otherwise.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +32,9 @@ class DiskFile {
   virtual ~DiskFile() = default;
   // Bytes read: fewer than asked for only at the end of the file. Errors: os errors.
   virtual Result<std::size_t> read(std::uint64_t offset, std::span<char> out) = 0;
+  // As read(), when that needs no waiting for the device; nullopt otherwise. Errors: as read().
+  virtual Result<std::optional<std::size_t>> read_cached(std::uint64_t offset,
+                                                         std::span<char> out) = 0;
   // Beyond the end the file grows; a gap reads as zeros. On an error a part may be written.
   // Errors: no_space, os errors.
   virtual Result<void> write(std::uint64_t offset, std::string_view bytes) = 0;
@@ -37,6 +42,9 @@ class DiskFile {
   // offset + size with zeros. Errors: no_space, unsupported, os errors.
   virtual Result<void> allocate(std::uint64_t offset, std::uint64_t size) = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
+  // Gives the space back; reads as zeros from then on, and the size stays. Errors: unsupported, os
+  // errors.
+  virtual Result<void> punch(std::uint64_t offset, std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() = 0;
   // Content and size are durable. Errors: see 2.
   virtual Result<void> sync() = 0;

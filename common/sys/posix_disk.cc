@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -62,6 +63,24 @@ class PosixFile final : public base::DiskFile {
       status = ::fallocate(fd_.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size));
     } while (status != 0 && errno == EINTR);
     if (status != 0) return base::os_error(errno, "allocate");
+    return {};
+  }
+
+  Result<std::optional<std::size_t>> read_cached(std::uint64_t offset,
+                                                 std::span<char> out) override {
+    const iovec part{out.data(), out.size()};
+    const ssize_t done = ::preadv2(fd_.get(), &part, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    if (done == static_cast<ssize_t>(out.size())) return static_cast<std::size_t>(done);
+    // A part may be all there is, or all that is in memory: read() finds out.
+    if (done >= 0 || errno == EAGAIN || errno == EINTR || errno == EOPNOTSUPP)
+      return std::optional<std::size_t>();
+    return base::os_error(errno, "read");
+  }
+
+  Result<void> punch(std::uint64_t offset, std::uint64_t size) override {
+    if (::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                    static_cast<off_t>(offset), static_cast<off_t>(size)) != 0)
+      return base::os_error(errno, "punch a hole");
     return {};
   }
 

@@ -72,6 +72,23 @@ void a_truncated_file_grows_again_with_zeros(DiskEngine& engine) {
   CHECK_TRUE(content_of(*file) == std::string(10, 'x') + std::string(590, '\0'));
 }
 
+void a_punched_hole_reads_as_zeros(DiskEngine& engine) {
+  const auto file = make(engine.disk(), "f", std::string(12'000, 'x'));
+  CHECK_OK(file->punch(4096, 4096));
+  CHECK_OK(file->punch(11'999, 100));
+  CHECK_OK(file->punch(1 << 20, 4096));
+  CHECK_TRUE(content_of(*file) == std::string(4096, 'x') + std::string(4096, '\0') +
+                                      std::string(12'000 - 8193, 'x') + std::string(1, '\0'));
+}
+
+void what_is_in_memory_is_read_at_once(DiskEngine& engine) {
+  const auto file = make(engine.disk(), "f", "hello");
+  std::string out(5, '?');
+  // An engine may always say that it would have to wait.
+  const std::optional<std::size_t> read = UNWRAP(file->read_cached(0, out));
+  if (read) STRCMP_EQUAL("hello", out.c_str());
+}
+
 void open_modes_say_what_must_exist(DiskEngine& engine) {
   Disk& disk = engine.disk();
   CHECK_ERROR(Code::not_found, "", disk.open("f", OpenMode::existing));

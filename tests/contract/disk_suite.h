@@ -20,6 +20,8 @@ class DiskEngine {
   X(group, reads_end_at_the_end_of_the_file)         \
   X(group, gaps_and_allocations_read_as_zeros)       \
   X(group, a_truncated_file_grows_again_with_zeros)  \
+  X(group, a_punched_hole_reads_as_zeros)            \
+  X(group, what_is_in_memory_is_read_at_once)        \
   X(group, open_modes_say_what_must_exist)           \
   X(group, names_are_listed_sorted)                  \
   X(group, a_rename_replaces_its_target)             \

@@ -127,6 +127,21 @@ class SimFile final : public base::DiskFile {
     return {};
   }
 
+  Result<std::optional<std::size_t>> read_cached(std::uint64_t offset,
+                                                 std::span<char> out) override {
+    TRY(check_alive());
+    if (disk_.world_.happens(disk_.faults.cold)) return std::optional<std::size_t>();
+    return std::optional<std::size_t>(TRY(read(offset, out)));
+  }
+
+  Result<void> punch(std::uint64_t offset, std::uint64_t size) override {
+    TRY(check_alive());
+    TRY(disk_.begin_change());
+    if (offset >= inode_->size()) return {};
+    inode_->write(offset, std::string(std::min(size, inode_->size() - offset), '\0'));
+    return {};
+  }
+
   Result<void> truncate(std::uint64_t size) override {
     TRY(check_room(size));
     TRY(disk_.begin_change());

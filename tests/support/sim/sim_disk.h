@@ -25,6 +25,7 @@ struct DiskFaults {
   double read_error = 0;  // probabilities per call
   double write_error = 0;
   double sync_error = 0;
+  double cold = 0;  // that read_cached() would have to wait
 };
 
 class SimDisk final : public base::Disk {
