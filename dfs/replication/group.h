@@ -58,7 +58,7 @@ class Group {
   using OnApplied = std::function<void(base::Result<std::string>)>;
 
   virtual ~Group() = default;
-  virtual void propose(std::string payload, OnApplied applied) = 0;
+  virtual void propose(Payload payload, OnApplied applied) = 0;
   // May answer reads from the applied state right now (a lease check, no I/O).
   virtual bool may_read() const = 0;
   virtual bool is_serving() const = 0;

@@ -24,6 +24,7 @@ Replica::Replica(ReplicaOptions options, const Rules& rules, StoredState stored,
       applied_(stored.applied),
       heard_primary_(now) {
   durable_ = last_index();
+  for (const Entry& entry : log_) log_bytes_ += entry.payload.size();
 }
 
 Index Replica::last_index() const { return base_index_ + log_.size(); }
@@ -90,11 +91,15 @@ void Replica::accept_entries(const NodeId& from, const Append& append, Actions& 
 
 void Replica::write(std::optional<Index> keep, std::vector<Entry> entries, Actions& actions) {
   if (keep) {
-    log_.resize(*keep - base_index_);
+    while (last_index() > *keep) {
+      log_bytes_ -= log_.back().payload.size();
+      log_.pop_back();
+    }
     durable_ = std::min(durable_, *keep);
     for (PendingWrite& pending : writes_) pending.last = std::min(pending.last, *keep);
   }
   log_.insert(log_.end(), entries.begin(), entries.end());
+  for (const Entry& entry : entries) log_bytes_ += entry.payload.size();
   const std::uint64_t ticket = next_ticket_++;
   writes_.push_back({ticket, last_index(), promised_, std::nullopt});
   actions.push_back(WriteLog{ticket, promised_, keep, std::move(entries)});
@@ -148,7 +153,7 @@ void Replica::become_primary(Instant now, Actions& actions) {
   durable_of_.clear();
   granted_.clear();
   rounds_.clear();
-  waiting_.clear();
+  abandon_all(actions);
   established_ = true;
   inherited_ = last_index();
   promised_ = configuration_.epoch;
@@ -165,8 +170,12 @@ void Replica::become_primary(Instant now, Actions& actions) {
   advance_commit(actions);
 }
 
-base::Result<Replica::Actions> Replica::propose(std::uint64_t request, std::string payload,
-                                                Instant now) {
+void Replica::abandon_all(Actions& actions) {
+  for (const auto& [index, request] : waiting_) actions.push_back(Abandon{request});
+  waiting_.clear();
+}
+
+base::Result<Replica::Actions> Replica::propose(std::vector<Proposal> proposals, Instant now) {
   if (!is_primary() || !established_) {
     return base::Error{base::Code::unavailable, "this member is not the group's primary",
                        "not_primary"};
@@ -177,13 +186,18 @@ base::Result<Replica::Actions> Replica::propose(std::uint64_t request, std::stri
                            std::to_string(options_.min_in_sync) + " copies are in sync",
                        "too_few_copies"};
   }
-  if (waiting_.size() >= kInFlightMax) {
+  if (waiting_.size() + proposals.size() > kInFlightMax) {
     return base::Error{base::Code::throttled, "too many writes are under way", "in_flight_full"};
   }
   Actions actions;
-  const Index index = last_index() + 1;
-  waiting_[index] = request;
-  write(std::nullopt, {Entry{configuration_.epoch, index, request, std::move(payload)}}, actions);
+  std::vector<Entry> entries;
+  entries.reserve(proposals.size());
+  for (Proposal& proposal : proposals) {
+    const Index index = last_index() + 1 + entries.size();
+    waiting_[index] = proposal.request;
+    entries.push_back({configuration_.epoch, index, proposal.request, std::move(proposal.payload)});
+  }
+  write(std::nullopt, std::move(entries), actions);
   for (auto& [node, peer] : peers_) {
     if (!peer.probe_round) send_append(node, peer, now, actions);
   }
@@ -201,9 +215,11 @@ void Replica::send_append(const NodeId& to, Peer& peer, Instant now, Actions& ac
   append.epoch = configuration_.epoch;
   append.previous_index = peer.next - 1;
   append.previous_epoch = epoch_at(peer.next - 1);
-  const Index last = std::min<Index>(last_index(), peer.next - 1 + kAppendEntriesMax);
-  for (Index index = peer.next; index <= last; ++index) {
-    append.entries.push_back(log_[index - base_index_ - 1]);
+  const Index most = std::min<Index>(last_index(), peer.next - 1 + kAppendEntriesMax);
+  Index last = peer.next - 1;
+  for (std::size_t bytes = 0; last < most && bytes < kAppendBytesMax; ++last) {
+    append.entries.push_back(log_[last - base_index_]);
+    bytes += append.entries.back().payload.size();
   }
   append.committed = committed_;
   append.lease_round = ++lease_round_;
@@ -277,8 +293,7 @@ void Replica::advance_commit(Actions& actions) {
 }
 
 bool Replica::may_read(Instant now) const {
-  return is_primary() && established_ && rules_.may_serve(committed_, inherited_) &&
-         applied_ == committed_ &&
+  return is_serving() &&
          now < rules_.lease_end(configuration_, options_.self, granted_, options_.times);
 }
 
@@ -351,7 +366,7 @@ Replica::Actions Replica::on_configuration(const Configuration& configuration, I
   if (!is_primary()) {
     if (!same) heard_primary_ = now;
     established_ = false;
-    waiting_.clear();
+    abandon_all(actions);
     return actions;
   }
   if (same && established_) {
@@ -415,6 +430,7 @@ bool Replica::needs_snapshot(Index index, Epoch index_epoch) const {
 void Replica::on_snapshot_installed(Index index, Epoch index_epoch, Instant now) {
   CHECK_THAT(needs_snapshot(index, index_epoch));
   log_.clear();
+  log_bytes_ = 0;
   writes_.clear();
   base_index_ = durable_ = committed_ = applied_ = index;
   base_epoch_ = index_epoch;
@@ -425,8 +441,22 @@ void Replica::discard_log_before(Index index) {
   CHECK_THAT(index <= applied_);
   if (index <= base_index_) return;
   base_epoch_ = epoch_at(index);
-  log_.erase(log_.begin(), log_.begin() + static_cast<std::ptrdiff_t>(index - base_index_));
-  base_index_ = index;
+  for (; base_index_ < index; ++base_index_) {
+    log_bytes_ -= log_.front().payload.size();
+    log_.pop_front();
+  }
+}
+
+Index Replica::discardable(std::size_t bytes) const {
+  Index through = base_index_;
+  std::size_t left = log_bytes_;
+  while (left > bytes && through < applied_) left -= log_[through++ - base_index_].payload.size();
+  return through;
+}
+
+bool Replica::is_serving() const {
+  return is_primary() && established_ && rules_.may_serve(committed_, inherited_) &&
+         applied_ == committed_;
 }
 
 }  // namespace dfs::replication

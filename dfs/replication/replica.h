@@ -38,6 +38,8 @@ namespace dfs::replication {
 
 inline constexpr std::size_t kInFlightMax = 4096;
 inline constexpr std::size_t kAppendEntriesMax = 256;
+// An append ends with the entry that reaches this.
+inline constexpr std::size_t kAppendBytesMax = std::size_t{4} << 20;
 
 // What the driver must do, in this order within one call's list.
 struct SendMessage {
@@ -66,13 +68,23 @@ struct ApplyEntry {
 struct Acknowledge {
   std::uint64_t request = 0;
 };
+// The proposal with this number is no longer waited for: another primary decides whether it takes
+// effect.
+struct Abandon {
+  std::uint64_t request = 0;
+};
 // Bring `to`, whose log ends before ours begins, to our applied state; its driver then calls
 // on_snapshot_installed and it joins again.
 struct TransferSnapshot {
   NodeId to;
 };
 using Action = std::variant<SendMessage, WriteLog, ChangeConfiguration, ApplyEntry, Acknowledge,
-                            TransferSnapshot>;
+                            Abandon, TransferSnapshot>;
+
+struct Proposal {
+  std::uint64_t request = 0;
+  Payload payload;
+};
 
 struct ReplicaOptions {
   NodeId self;
@@ -114,11 +126,11 @@ class Replica {
   // The state machine is durable up to `index`: the log before it may go.
   void discard_log_before(Index index);
 
-  // Orders an entry. Acknowledge follows once it is committed; a new primary commits what it
-  // inherited, so a proposal may take effect although its primary died: repeat it with the same
-  // `request` and drop duplicates in the state machine.
+  // Orders entries, with one write and one message per member. Acknowledge follows for each once it
+  // is committed; a new primary commits what it inherited, so a proposal may take effect although
+  // its primary died: repeat it with the same `request` and drop duplicates in the state machine.
   // Errors: unavailable not_primary; unavailable too_few_copies; throttled in_flight_full.
-  base::Result<Actions> propose(std::uint64_t request, std::string payload, base::Instant now);
+  base::Result<Actions> propose(std::vector<Proposal> proposals, base::Instant now);
 
   bool is_primary() const { return configuration_.primary == options_.self && in_group(); }
   // May answer a read from the applied state right now.
@@ -126,6 +138,13 @@ class Replica {
   const Configuration& configuration() const { return configuration_; }
   Index committed() const { return committed_; }
   Index last_index() const;
+  Index applied() const { return applied_; }
+  // Answers proposals: an established primary that has committed what it inherited.
+  bool is_serving() const;
+  // Of the payloads of the log in memory.
+  std::size_t log_bytes() const { return log_bytes_; }
+  // The last index to discard for what is left to have at most `bytes`; what was not applied stays.
+  Index discardable(std::size_t bytes) const;
 
  private:
   struct Peer {
@@ -165,6 +184,7 @@ class Replica {
   void tick_primary(base::Instant now, Actions& actions);
   void tick_member(base::Instant now, Actions& actions);
   void try_take_in(Actions& actions);
+  void abandon_all(Actions& actions);
   void change_configuration(Configuration next, Actions& actions);
 
   ReplicaOptions options_;
@@ -174,6 +194,7 @@ class Replica {
   Index base_index_ = 0;  // the log holds entries behind this one
   Epoch base_epoch_ = 0;
   std::deque<Entry> log_;
+  std::size_t log_bytes_ = 0;
   Index durable_ = 0;  // of our own disk
   Index committed_ = 0;
   Index applied_ = 0;

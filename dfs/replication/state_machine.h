@@ -3,12 +3,15 @@
 //
 // 1. apply() is deterministic: the same entries give the same state and answers on every member.
 // 2. The state may be durable later than the log: it remembers by itself up to which entry it is,
-// and after a restart is given the entries behind that one again. Threads: the loop's, unless said
-// otherwise.
+// and after a restart is given the entries behind that one again.
+// 3. A large payload may be put where it belongs before it is ordered for good (place()): the
+// journal then holds a small substitute for it.
+// Threads: the loop's, unless said otherwise.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -47,6 +50,21 @@ class StateMachine {
   virtual ~StateMachine() = default;
   // Up to which entry the state is durable. Asked at start and after checkpoint().
   virtual Position durable() const = 0;
+  // Asked for each entry when it goes to the journal, on every member, before it is committed: it
+  // may still be cut and another take its index. Returns what the journal keeps in the payload's
+  // stead, then `durable` is called once the payload itself is durable elsewhere; nullopt, and the
+  // journal keeps the payload.
+  virtual std::optional<std::string> place(const Entry& entry, std::function<void()> durable) {
+    static_cast<void>(entry);
+    static_cast<void>(durable);
+    return std::nullopt;
+  }
+  // After a restart: the payload that place() gave `substitute` for. An error means that it was not
+  // durable yet: the log ends before this entry. Blocks.
+  virtual base::Result<std::string> placed(const Entry& entry, std::string_view substitute) {
+    static_cast<void>(entry);
+    return std::string(substitute);
+  }
   // The answer for the proposer, on all members the same.
   virtual std::string apply(const Entry& entry) = 0;
   // Makes what was applied until now durable, then calls back on the loop with durable(). An error

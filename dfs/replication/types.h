@@ -8,8 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -38,11 +40,30 @@ struct Configuration {
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
+// Bytes that never change and that several holders share: the log, messages, the journal's thread.
+class Payload {
+ public:
+  Payload() = default;
+  Payload(std::string bytes)  // NOLINT: implicit by design
+      : bytes_(std::make_shared<const std::string>(std::move(bytes))) {}
+  Payload(const char* bytes) : Payload(std::string(bytes)) {}  // NOLINT: implicit by design
+  operator std::string_view() const { return view(); }         // NOLINT: implicit by design
+  std::string_view view() const { return bytes_ ? std::string_view(*bytes_) : std::string_view(); }
+  std::size_t size() const { return view().size(); }
+  bool empty() const { return view().empty(); }
+  friend bool operator==(const Payload& one, const Payload& other) {
+    return one.view() == other.view();
+  }
+
+ private:
+  std::shared_ptr<const std::string> bytes_;  // shared between threads, hence const
+};
+
 struct Entry {
   Epoch epoch = 0;  // of the primary that first ordered it
   Index index = 0;
   std::uint64_t request = 0;  // the proposer's number, so that a repeated proposal has one effect
-  std::string payload;
+  Payload payload;
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 

@@ -34,12 +34,12 @@ DirectGroup::~DirectGroup() {
   }
 }
 
-std::string DirectGroup::append(std::string payload) {
+std::string DirectGroup::append(replication::Payload payload) {
   log_.entries.push_back({configuration_.epoch, log_.entries.size() + 1, 0, std::move(payload)});
   return machine_.apply(log_.entries.back());
 }
 
-void DirectGroup::propose(std::string payload, OnApplied applied) {
+void DirectGroup::propose(replication::Payload payload, OnApplied applied) {
   const base::Duration delay = options_.delay ? options_.delay() : base::Duration(0);
   base::Instant due = timers_.clock().now() + delay;
   if (!waiting_.empty()) due = std::max(due, waiting_.back().due);

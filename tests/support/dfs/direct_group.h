@@ -41,7 +41,7 @@ class DirectGroup final : public replication::Group {
               DirectOptions options = {});
   ~DirectGroup() override;
 
-  void propose(std::string payload, OnApplied applied) override;
+  void propose(replication::Payload payload, OnApplied applied) override;
   bool may_read() const override { return serving_; }
   bool is_serving() const override { return serving_; }
   const replication::Configuration& configuration() const override { return configuration_; }
@@ -54,14 +54,14 @@ class DirectGroup final : public replication::Group {
 
  private:
   struct Waiting {
-    std::string payload;
+    replication::Payload payload;
     OnApplied applied;
     base::Instant due;
     bool refused = false;
   };
   void arm();
   void take_due();
-  std::string append(std::string payload);
+  std::string append(replication::Payload payload);
 
   DirectLog& log_;
   replication::StateMachine& machine_;

@@ -217,7 +217,7 @@ void GroupSim::client() {
   for (auto& each : nodes_) {
     if (!each->replica || !each->replica->is_primary()) continue;
     const std::uint64_t request = next_request_++;
-    auto proposed = each->replica->propose(request, "write " + std::to_string(request), now_);
+    auto proposed = each->replica->propose({{request, "write " + std::to_string(request)}}, now_);
     if (proposed) perform(*each, *std::move(proposed));
   }
   at(micros(100, 30'000), [this] { client(); });

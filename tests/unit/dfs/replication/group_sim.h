@@ -85,6 +85,7 @@ class GroupSim {
   void perform_one(Node& node, const ChangeConfiguration& change);
   void perform_one(Node& node, const ApplyEntry& apply);
   void perform_one(Node& node, const Acknowledge& acknowledge);
+  void perform_one(Node&, const Abandon&) {}
   void perform_one(Node& node, const TransferSnapshot& transfer);
   void sync(Node& node, std::uint64_t life, std::uint64_t ticket);
   void start(Node& node);
