@@ -35,6 +35,14 @@ const ServicePort* find_port(const Service& service, std::size_t index) {
 Engine::Engine(Parts parts, Hooks hooks, StoredState state)
     : parts_(std::move(parts)), hooks_(std::move(hooks)), state_(std::move(state)) {
   policy_ = state_.policy.value_or(parts_.first_policy);
+  follows_networks_ = !state_.policy && parts_.find_networks;
+  if (follows_networks_ && !state_.networks.empty()) {
+    policy_.management = state_.networks;
+  } else if (follows_networks_) {
+    // Whom to trust is not known yet: SSH from the private networks, and no more.
+    policy_.management = minimal_policy().management;
+    policy_.management_tcp.clear();
+  }
   problems_ = state_.services.problems;
 }
 
@@ -54,6 +62,7 @@ base::Result<std::unique_ptr<Engine>> Engine::make(Parts parts, Hooks hooks) {
 
 base::Result<void> Engine::start() {
   const std::lock_guard lock(mutex_);
+  follow_networks();
   verify_firewall();
   if (parts_.balancer) {
     TRY(parts_.balancer->prepare(desired_balance(), parts_.clock.now()));
@@ -76,7 +85,7 @@ FirewallIr Engine::desired_firewall() {
       const ServicePort* const port = service == nullptr ? nullptr : find_port(*service, i);
       if (port != nullptr) {
         const auto granted = balance.ports.find(port->service_port);
-        const bool internal = service->group == "internal";
+        const bool internal = service->group == kInternalGroup;
         if (granted != balance.ports.end() && granted->second == service->id) {
           out.sets.ports[internal ? SetId::internal_tcp : SetId::service_tcp].insert(
               port->service_port);
@@ -244,6 +253,40 @@ base::Result<void> Engine::finish(const Round& round, bool wait_for_balancer) {
                      .reason = "haproxy_unreachable"};
 }
 
+bool Engine::is_served(const InstanceId& id) const {
+  const auto found = state_.instances.find(id);
+  if (found == state_.instances.end() || found->second.state != InstanceState::healthy) return true;
+  if (!parts_.balancer || !parts_.balancer->is_connected()) return true;
+  const SeenPools& seen = parts_.balancer->seen().pools;
+  for (const auto& [pool, name] : members_of(found->second)) {
+    const auto members = seen.find(pool);
+    if (members == seen.end()) return false;
+    const auto member = members->second.find(name);
+    if (member == members->second.end()) return false;
+    const LbServer& server = member->second.server;
+    if (!server.ready || server.address != found->second.address) return false;
+  }
+  return true;
+}
+
+// An instance that comes back under its old name and address finds its predecessor still in HAProxy
+// for as long as that has connections.
+base::Result<void> Engine::wait_served(const InstanceId& id) {
+  constexpr std::chrono::milliseconds kPauseMax{50};
+  const base::Instant end = parts_.clock.now() + kBalancerPatience;
+  std::unique_lock lock(mutex_);
+  for (std::chrono::milliseconds pause{5}; !is_served(id); pause = std::min(pause * 2, kPauseMax)) {
+    if (parts_.clock.now() >= end) {
+      return base::Error{.code = base::Code::unavailable,
+                         .detail = "the member of that name before it still has connections",
+                         .reason = "haproxy_member_busy"};
+    }
+    balancer_back_.wait_for(lock, pause);
+    converge();
+  }
+  return {};
+}
+
 void Engine::set_instance(Instance instance) {
   unsaved_[StateStore::instance_key(instance.id)] = base::dump_json(write_instance(instance));
   const InstanceId id = instance.id;
@@ -278,6 +321,7 @@ void Engine::note_problems(const std::vector<Problem>& problems) {
 base::Result<void> Engine::put_instance(Instance instance) {
   Round round;
   const bool wait = instance.state == InstanceState::healthy;
+  const InstanceId id = instance.id;
   {
     const std::lock_guard lock(mutex_);
     const auto known = state_.instances.find(instance.id);
@@ -291,7 +335,9 @@ base::Result<void> Engine::put_instance(Instance instance) {
     }
     round = converge();
   }
-  return finish(round, wait);
+  TRY(finish(round, wait));
+  if (!wait) return {};
+  return wait_served(id);
 }
 
 base::Result<void> Engine::put_node_instances(const NodeName& node,

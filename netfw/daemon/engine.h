@@ -37,6 +37,8 @@ class Engine {
     std::unique_ptr<Balancer> balancer;   // none: no HAProxy on this node
     LbLimits limits;
     Policy first_policy;
+    // The networks that manage while no policy is stored; empty: those of first_policy do.
+    std::function<std::vector<IpNet>()> find_networks;
     Skeleton::Options guardian_firewall;
     std::filesystem::path guardian_program;  // empty: no trials
     base::Clock& clock;
@@ -106,6 +108,8 @@ class Engine {
     std::optional<base::Error> balancer;
   };
   Round converge();  // needs the lock
+  bool is_served(const InstanceId& id) const;  // needs the lock
+  base::Result<void> wait_served(const InstanceId& id);
   base::Result<void> finish(const Round& round, bool wait_for_balancer);
   std::optional<base::Error> carry_out(const std::vector<Step>& steps);
   FirewallIr desired_firewall();
@@ -115,6 +119,7 @@ class Engine {
   void note_problems(const std::vector<Problem>& problems);
   base::Result<void> flush();
   base::Result<void> revoke_pending();
+  void follow_networks();               // needs the lock
   bool verify_firewall();               // needs the lock; true when all is well
   bool verify_balancer(bool thorough);  // needs the lock
   base::Result<void> set_policy(const Policy& policy);
@@ -133,6 +138,7 @@ class Engine {
   std::condition_variable instance_gone_;
   StoredState state_;
   Policy policy_;
+  bool follows_networks_ = false;  // nobody has put a policy
   std::optional<Policy> policy_before_trial_;
   std::optional<Guardian> guardian_;
   Writes unsaved_;
