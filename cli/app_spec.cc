@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/app_spec.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -92,8 +93,12 @@ Result<void> put_network(Json& app, const AppOptions& options) {
       app["portDefinitions"].push_back(TRY(make_port(text)));
     }
   }
+  // Without a group an application is not exposed at all; who names a service port wants it open.
+  const Json ports = app.value("portDefinitions", Json::array());
+  const bool names_port = std::any_of(ports.begin(), ports.end(),
+                                      [](const Json& port) { return port.value("port", 0) != 0; });
+  if (!options.hosts.empty() || names_port) app["labels"]["HAPROXY_GROUP"] = "external";
   if (!options.hosts.empty()) {
-    app["labels"]["HAPROXY_GROUP"] = "external";
     app["labels"]["HAPROXY_0_VHOST"] = base::join(options.hosts, ",");
   }
   if (!options.health_path.empty()) {

@@ -140,6 +140,9 @@ void check_whole(const Service& service,
     }
     if (!port.vhosts.empty() && port.mode == Mode::tcp) {
       note(prefix + "VHOST", "a port in TCP mode has no host names");
+    } else if (!port.vhosts.empty() && service.group == kInternalGroup) {
+      note(prefix + "VHOST",
+           "ports 80 and 443 are open to anybody, so an internal service has none");
     }
   }
 }
@@ -153,8 +156,10 @@ std::vector<Problem> apply_labels(const std::map<std::string, std::string>& labe
     if (problems.size() >= kProblemsMax) return;
     problems.push_back({service.id.text(), std::move(label), std::move(detail)});
   };
+  bool asks = false;
   for (const auto& [label, value] : labels) {
     if (!label.starts_with(kPrefix)) continue;
+    asks = true;
     if (value.size() > kLabelLengthMax) {
       note(label, "longer than 8192 bytes");
       continue;
@@ -164,9 +169,12 @@ std::vector<Problem> apply_labels(const std::map<std::string, std::string>& labe
         rest == "GROUP" ? set_group(service, value) : set_indexed(service, rest, value);
     if (!done) note(label, done.error().detail);
   }
+  if (asks && service.group.empty()) {
+    note("HAPROXY_GROUP", "without a group the service is not exposed");
+  }
   check_whole(service, note);
   for (ServicePort& port : service.ports) {
-    if (port.mode == Mode::tcp) port.vhosts.clear();
+    if (port.mode == Mode::tcp || service.group == kInternalGroup) port.vhosts.clear();
     if (port.vhosts.empty()) port.paths.clear();
   }
   return problems;

@@ -37,10 +37,14 @@ struct ServicePort {
 
 struct Service {
   ServiceId id;
-  std::string group = {};  // HAPROXY_GROUP; "internal": ports open to cluster and management only
+  // HAPROXY_GROUP. Empty: nobody reaches the service through the load balancer. "internal": the
+  // cluster and management networks do, by service port; any other: anybody.
+  std::string group = {};
   std::vector<ServicePort> ports = {};
   friend bool operator==(const Service&, const Service&) = default;
 };
+
+inline constexpr std::string_view kInternalGroup = "internal";
 
 struct Problem {
   std::string service;

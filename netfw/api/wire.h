@@ -62,7 +62,8 @@ struct Policy {
   bool forward = false;  // let through what passes this node to others; off: drop it
   friend bool operator==(const Policy&, const Policy&) = default;
 };
-// Private and link-local networks manage, nobody else is in the cluster.
+// Private and link-local networks manage, nobody else is in the cluster. On a node the networks
+// that are attached to it take the place of the private ones (daemon/networks.h).
 Policy default_policy();
 // SSH from the private networks and nothing else: for a boot at which nothing better is known.
 Policy minimal_policy();

@@ -12,6 +12,7 @@
 #include "common/sys/files.h"
 #include "netfw/daemon/child.h"
 #include "netfw/daemon/config.h"
+#include "netfw/daemon/networks.h"
 #include "netfw/daemon/routes.h"
 #include "netfw/iptables/backend.h"
 
@@ -110,9 +111,15 @@ base::Result<Engine::Parts> Body::make_parts() {
                       .balancer = nullptr,
                       .limits = {},
                       .first_policy = config_.policy,
+                      .find_networks = {},
                       .guardian_firewall = firewall,
                       .guardian_program = "/proc/self/exe",
                       .clock = base::system_clock()};
+  if (config_.follows_networks) {
+    parts.find_networks = [interface = config_.management_interface] {
+      return find_management_networks(interface);
+    };
+  }
   if (config_.firewall) parts.firewall = TRY(IptablesBackend::make(firewall));
   LbSkeleton skeleton = config_.skeleton;
   std::error_code ignored;

@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
 
 #include "common/base/config.h"
 #include "common/base/log.h"
@@ -20,14 +19,14 @@ constexpr char kConfigFile[] = "/etc/gestalt/netfwd.json";
 // Other programs load their rules at the same time and hold the lock meanwhile.
 constexpr std::chrono::milliseconds kFirewallDeadline{20000};
 
-base::Result<std::optional<Policy>> load_stored(const std::filesystem::path& state_folder) {
+base::Result<StoredState> load_stored(const std::filesystem::path& state_folder) {
   const std::filesystem::path folder = state_folder / "state";
   std::error_code ignored;
-  if (!std::filesystem::exists(folder / "data.mdb", ignored)) return std::optional<Policy>();
+  if (!std::filesystem::exists(folder / "data.mdb", ignored)) return StoredState{};
   StateStore store = TRY(StateStore::open(folder));
-  auto policy = TRY(store.load_policy());
-  if (policy) TRY(check_invariants(compile_policy(*policy)));
-  return policy;
+  StoredState out = TRY(store.load_policy());
+  if (out.policy) TRY(check_invariants(compile_policy(*out.policy)));
+  return out;
 }
 
 base::Result<Config> load_settings(const char* file) {
@@ -61,9 +60,13 @@ BootPolicy choose_boot_policy(const Config* config) {
                        stored.error());
     return {minimal_policy(), "minimal"};
   }
-  if (*stored) return {**stored, "stored"};
+  if (stored->policy) return {*stored->policy, "stored"};
   if (config == nullptr) return {minimal_policy(), "minimal"};
-  return {config->policy, "configured"};
+  if (!config->follows_networks) return {config->policy, "configured"};
+  if (stored->networks.empty()) return {minimal_policy(), "minimal"};
+  BootPolicy out{config->policy, "networks"};
+  out.policy.management = stored->networks;
+  return out;
 }
 
 int boot_main(int argc, char** argv) {

@@ -21,10 +21,11 @@ inline constexpr char kBootFlag[] = "--boot";
 
 struct BootPolicy {
   Policy policy;
-  std::string_view origin;  // "stored", "configured", "minimal"
+  std::string_view origin;  // "stored", "configured", "networks", "minimal"
 };
-// The stored policy; without one, the configuration's; when one of both cannot be read or locks
-// out, the narrowest. `config` is nullptr when the file cannot be read. Opens a store that is there
+// The stored policy; without one, the configuration's, with the management networks of the last
+// life when it names none; when these are unknown or one of all cannot be read or locks out, the
+// narrowest. `config` is nullptr when the file cannot be read. Opens a store that is there
 // and makes none.
 BootPolicy choose_boot_policy(const Config* config);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netfw/daemon/config.h"
 
+#include <net/if.h>
 #include <sys/socket.h>
 
 #include <nlohmann/json.hpp>
@@ -40,6 +41,7 @@ base::Result<void> read_firewall(const base::Json* json, const std::string& poin
     fields.reject("backend", "expected iptables or off");
   read_path(fields, "helper", out.helper);
   read_path(fields, "lock_file", out.lock_file);
+  fields.optional("management_interface", out.management_interface, {.length_max = IFNAMSIZ - 1});
   out.firewall = backend != "off";
   return fields.finish(base::UnknownFields::refuse);
 }
@@ -116,6 +118,7 @@ base::Result<Config> read_config(const base::Json& json) {
   TRY(read_peers(peers, "/peer_scopes", out));
   if (policy != nullptr) {
     out.policy = TRY(read_policy(*policy));
+    out.follows_networks = policy->find("management_sources") == policy->end();
     TRY(check_invariants(compile_policy(out.policy)));
   }
   out.listen =

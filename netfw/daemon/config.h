@@ -30,6 +30,10 @@ struct Config {
   std::filesystem::path helper = "/usr/libexec/gestalt/gestalt-netfw-iptc";
   std::filesystem::path lock_file = "/run/xtables.lock";
   Policy policy = default_policy();  // until one is stored
+  // No management networks are configured: those of this interface manage. Empty: daemon/networks.h
+  // finds it.
+  bool follows_networks = true;
+  std::string management_interface = {};
 
   HaproxyMode haproxy_mode = HaproxyMode::unit;
   std::filesystem::path haproxy_binary = "/usr/sbin/haproxy";

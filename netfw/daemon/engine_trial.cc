@@ -61,6 +61,7 @@ base::Result<void> Engine::put_policy(const Policy& policy,
       base::log::notice("NETFW_POLICY_ON_TRIAL", "a new policy is in force until it is confirmed",
                         {{"seconds", std::to_string(trial->count())}});
     } else {
+      follows_networks_ = false;
       unsaved_[StateStore::policy_key()] = base::dump_json(write_policy(policy));
       base::log::notice("NETFW_POLICY_CHANGED", "a new policy is in force");
     }
@@ -88,6 +89,7 @@ base::Result<void> Engine::confirm_policy() {
     }
     guardian_.reset();
     policy_before_trial_.reset();
+    follows_networks_ = false;
     unsaved_[StateStore::policy_key()] = base::dump_json(write_policy(policy_));
     base::log::notice("NETFW_POLICY_CHANGED", "the policy on trial was confirmed");
   }

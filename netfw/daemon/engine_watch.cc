@@ -14,6 +14,24 @@ constexpr std::chrono::milliseconds kDrainPauseMax{50};
 
 }  // namespace
 
+// An address that comes or goes changes who manages; one that goes with its interface does not, so
+// that a cable that is pulled and put back changes nothing.
+void Engine::follow_networks() {
+  if (!follows_networks_ || guardian_) return;
+  const std::vector<IpNet> networks = parts_.find_networks();
+  if (networks.empty() || networks == state_.networks) return;
+  state_.networks = networks;
+  Policy policy = policy_;
+  policy.management = networks;
+  policy.management_tcp = parts_.first_policy.management_tcp;
+  if (!set_policy(policy)) hooks_.wake();
+  unsaved_[StateStore::networks_key()] = StateStore::encode(networks);
+  std::string text;
+  for (const IpNet& net : networks) text += (text.empty() ? "" : " ") + net.text();
+  base::log::notice("NETFW_NETWORKS_FOLLOWED", "the node's own networks manage it",
+                    {{"networks", text}});
+}
+
 bool Engine::verify_firewall() {
   if (!parts_.firewall) return true;
   const bool had_error = firewall_error_.has_value();
@@ -76,6 +94,7 @@ bool Engine::tick() {
     const std::lock_guard lock(mutex_);
     ++ticks_;
     end_trial_when_over();
+    follow_networks();
     well = verify_firewall();
     well = verify_balancer(ticks_ % kThoroughEvery == 0) && well;
     note_figures();
@@ -110,7 +129,7 @@ std::vector<std::pair<PoolName, ServerName>> Engine::members_of(const Instance& 
   for (std::size_t i = 0; i < instance.ports.size(); ++i) {
     const auto index = static_cast<unsigned>(i);
     const auto pool = state_.assignments.find(PoolKey(instance.service, index));
-    if (pool == state_.assignments.end()) continue;
+    if (pool == state_.assignments.end() || instance.ports[i] == 0) continue;
     out.emplace_back(pool->second,
                      ServerName::make(instance.id, index,
                                       {Transport::tcp, instance.address, instance.ports[i]}));

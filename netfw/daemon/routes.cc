@@ -93,6 +93,12 @@ Result<Response> get_policy(Api& api, const Request&) {
 Result<Response> put_policy(Api& api, const Request& request) {
   const base::Json body = TRY(request.json());
   const Policy policy = TRY(read_policy(body));
+  if (body.find("management_sources") == body.end()) {
+    return base::Error{.code = base::Code::invalid_argument,
+                       .detail = "who may manage the node has no default",
+                       .reason = "field_missing",
+                       .pointer = "/management_sources"};
+  }
   const std::int64_t seconds = TRY(request.query_int("confirm_seconds", 0, 0, kTrialSecondsMax));
   std::optional<std::chrono::seconds> trial;
   if (seconds > 0) trial = std::chrono::seconds(seconds);

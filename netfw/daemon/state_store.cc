@@ -38,6 +38,10 @@ base::Result<void> decode(std::string_view key, std::string_view value, StoredSt
     out.services = TRY(read_services(json));
   } else if (key == StateStore::policy_key()) {
     out.policy = TRY(read_policy(json));
+  } else if (key == StateStore::networks_key()) {
+    for (const base::Json& item : json) {
+      out.networks.push_back(TRY(IpNet::parse(item.is_string() ? item.get<std::string>() : "")));
+    }
   } else if (key == StateStore::pools_key()) {
     out.assignments = TRY(decode_pools(json));
   } else {
@@ -54,6 +58,12 @@ std::string StateStore::encode(const PoolAssignments& assignments) {
   for (const auto& [key, pool] : assignments) {
     out.push_back({{"service", key.first.text()}, {"index", key.second}, {"pool", pool.text()}});
   }
+  return base::dump_json(out);
+}
+
+std::string StateStore::encode(const std::vector<IpNet>& networks) {
+  base::Json out = base::Json::array();
+  for (const IpNet& net : networks) out.push_back(net.text());
   return base::dump_json(out);
 }
 
@@ -75,14 +85,16 @@ base::Result<StoredState> StateStore::load() {
   return out;
 }
 
-base::Result<std::optional<Policy>> StateStore::load_policy() {
+base::Result<StoredState> StateStore::load_policy() {
   const auto txn = TRY(sys::LmdbReadTxn::begin(env_));
-  const auto value = TRY(txn.find(db_, policy_key()));
-  if (!value) return std::optional<Policy>();
   StoredState out;
-  const auto done = decode(policy_key(), *value, out);
-  if (!done) return unreadable(policy_key(), done.error());
-  return out.policy;
+  for (const std::string& key : {policy_key(), networks_key()}) {
+    const auto value = TRY(txn.find(db_, key));
+    if (!value) continue;
+    const auto done = decode(key, *value, out);
+    if (!done) return unreadable(key, done.error());
+  }
+  return out;
 }
 
 base::Result<void> StateStore::write(const Writes& writes) {

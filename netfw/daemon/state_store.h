@@ -22,6 +22,7 @@ struct StoredState {
   ServiceSet services;
   std::map<InstanceId, Instance> instances;
   std::optional<Policy> policy;
+  std::vector<IpNet> networks;  // that managed last while no policy was stored
   PoolAssignments assignments;
 };
 
@@ -30,16 +31,18 @@ class StateStore {
   static base::Result<StateStore> open(const std::filesystem::path& folder);
   // Errors: corrupt state_unreadable.
   base::Result<StoredState> load();
-  // The policy alone, whatever the rest is like. Errors: corrupt state_unreadable.
-  base::Result<std::optional<Policy>> load_policy();
+  // Policy and networks alone, whatever the rest is like. Errors: corrupt state_unreadable.
+  base::Result<StoredState> load_policy();
   // One durable transaction.
   base::Result<void> write(const Writes& writes);
 
   static std::string services_key() { return "services"; }
   static std::string policy_key() { return "policy"; }
+  static std::string networks_key() { return "networks"; }
   static std::string pools_key() { return "pools"; }
   static std::string instance_key(const InstanceId& id) { return "instance/" + id.text(); }
   static std::string encode(const PoolAssignments& assignments);
+  static std::string encode(const std::vector<IpNet>& networks);
 
  private:
   StateStore(sys::LmdbEnv env, sys::LmdbDb db) : env_(std::move(env)), db_(db) {}

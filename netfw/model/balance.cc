@@ -36,6 +36,7 @@ struct Claim {
 std::vector<Claim> claims_of(const std::vector<Service>& services) {
   std::vector<Claim> out;
   for (const Service& service : services) {
+    if (service.group.empty()) continue;  // as marathon-lb does
     for (const ServicePort& port : service.ports) {
       if (port.tcp && port.enabled) out.push_back({port.weight, &service, &port});
     }

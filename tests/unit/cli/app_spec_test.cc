@@ -12,7 +12,7 @@ using base::Json;
 using cli::AppOptions;
 using cli::make_app;
 
-void expect(const char* wanted, const AppOptions& options, Json file = {}) {
+void expect(const std::string& wanted, const AppOptions& options, Json file = {}) {
   STRCMP_EQUAL(base::dump_json(Json::parse(wanted)).c_str(),
                base::dump_json(UNWRAP(make_app(std::move(file), options))).c_str());
 }
@@ -30,6 +30,18 @@ TEST_GROUP(AppSpec){};
 TEST(AppSpec, an_id_and_an_image_are_enough) {
   expect(R"({"id":"/web","container":{"type":"DOCKER","docker":{"image":"docker://web:1"}}})",
          web());
+}
+
+TEST(AppSpec, who_names_a_service_port_wants_it_open) {
+  AppOptions options = web();
+  options.ports = {"0"};
+  const std::string image =
+      R"({"id":"/web","container":{"type":"DOCKER","docker":{"image":"docker://web:1"}},)";
+  expect(image + R"("portDefinitions":[{"port":0,"protocol":"tcp"}]})", options);
+  options.ports = {"10001"};
+  expect(image + R"("portDefinitions":[{"port":10001,"protocol":"tcp"}],
+    "labels":{"HAPROXY_GROUP":"external"}})",
+         options);
 }
 
 TEST(AppSpec, every_option_has_its_place) {

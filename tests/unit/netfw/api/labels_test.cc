@@ -15,6 +15,7 @@ namespace {
 Service two_ports() {
   Service out{.id = ServiceId("/demo/web")};
   out.ports = {{.index = 0, .service_port = 10001}, {.index = 1, .service_port = 10002}};
+  out.group = "external";
   return out;
 }
 
@@ -99,7 +100,7 @@ TEST(Labels, what_would_be_configuration_text_is_refused_label_by_label) {
   for (const auto& bad : kBad) {
     Service service = two_ports();
     const auto problems =
-        apply_labels({{bad.label, bad.value}, {"HAPROXY_1_MODE", "tcp"}}, service);
+        apply_labels({{"HAPROXY_1_MODE", "tcp"}, {bad.label, bad.value}}, service);
     CHECK_EQUAL_TEXT(1, problems.size(), (std::string(bad.label) + "=" + bad.value).c_str());
     STRCMP_EQUAL(bad.label, problems[0].label.c_str());
     CHECK_TRUE(service.ports[1].mode == Mode::tcp);  // the good label counts all the same
@@ -115,6 +116,25 @@ TEST(Labels, a_path_without_a_host_and_hosts_of_a_tcp_port_are_reported) {
   CHECK_EQUAL(2, problems.size());
   CHECK_TRUE(service.ports[0].paths.empty());
   CHECK_TRUE(service.ports[1].vhosts.empty());
+}
+
+TEST(Labels, what_is_asked_for_in_vain_is_reported_and_not_given) {
+  const auto check = [](const std::map<std::string, std::string>& labels, const char* label) {
+    Service service{.id = ServiceId("/demo/web")};
+    service.ports = {{.index = 0, .service_port = 10001}};
+    const auto problems = apply_labels(labels, service);
+    if (label == nullptr) {
+      CHECK_TRUE(problems.empty());
+      return;
+    }
+    CHECK_EQUAL(1, problems.size());
+    STRCMP_EQUAL(label, problems[0].label.c_str());
+  };
+  check({{"OTHER", "x"}}, nullptr);
+  check({{"HAPROXY_0_VHOST", "a.example"}}, "HAPROXY_GROUP");
+  check({{"HAPROXY_0_VHOST", "a.example"}, {"HAPROXY_GROUP", ""}}, "HAPROXY_GROUP");
+  check({{"HAPROXY_0_VHOST", "a.example"}, {"HAPROXY_GROUP", "internal"}}, "HAPROXY_0_VHOST");
+  check({{"HAPROXY_GROUP", "internal"}}, nullptr);
 }
 
 TEST(Labels, a_set_of_services_is_read_with_its_problems) {

@@ -74,7 +74,7 @@ TEST_GROUP(Netfwd) {
     start();
     CHECK_TRUE(eventually([&] { return in_step(); }));
     CHECK_OK(client->put("/v1/services", base::Json::parse(R"({"generation":1,"services":[
-      {"id":"/demo/web","labels":{"HAPROXY_0_VHOST":"web.demo"},
+      {"id":"/demo/web","labels":{"HAPROXY_GROUP":"external","HAPROXY_0_VHOST":"web.demo"},
        "ports":[{"index":0,"service_port":10001,"protocol":"tcp"}]}]})")));
   }
   void teardown() override {
@@ -195,6 +195,8 @@ TEST(Netfwd, wrong_bodies_are_refused_with_the_place) {
   CHECK_FALSE(bad.has_value());
   CHECK_FALSE(client->put("/v1/instances/a;b", instance(3001, "healthy")).has_value());
   CHECK_FALSE(client->put("/v1/policy", {{"management_sources", {"x"}}}).has_value());
+  CHECK_ERROR(base::Code::invalid_argument, "field_missing",
+              client->put("/v1/policy", {{"public_tcp", {80}}}));
   CHECK_OK(client->del("/v1/instances/never-seen"));
 }
 

@@ -28,6 +28,7 @@ TEST_GROUP(Boot) {
   void setup() override {
     config.state_folder = folder.path();
     config.policy.public_tcp = {80};
+    config.follows_networks = false;
   }
   void store(const Writes& writes) {
     StateStore state = UNWRAP(StateStore::open(folder.path() / "state"));
@@ -66,6 +67,16 @@ TEST(Boot, the_stored_policy_comes_before_the_configured_one) {
   store({{StateStore::policy_key(), base::dump_json(write_policy(stored))}});
   STRCMP_EQUAL("stored", choice().c_str());
   CHECK_TRUE(choose_boot_policy(&config).policy == stored);
+}
+
+TEST(Boot, networks_that_are_not_configured_are_those_of_the_last_life) {
+  config.follows_networks = true;
+  STRCMP_EQUAL("minimal", choice().c_str());
+  const std::vector<IpNet> networks = {*IpNet::parse("192.0.2.0/24")};
+  store({{StateStore::networks_key(), StateStore::encode(networks)}});
+  STRCMP_EQUAL("networks", choice().c_str());
+  CHECK_TRUE(choose_boot_policy(&config).policy.management == networks);
+  CHECK_TRUE(choose_boot_policy(&config).policy.public_tcp == config.policy.public_tcp);
 }
 
 TEST(Boot, what_cannot_be_read_is_replaced_by_ssh_alone) {

@@ -8,6 +8,7 @@
 
 #include "netfw/daemon/balancer.h"
 #include "netfw/daemon/guardian.h"
+#include "netfw/daemon/networks.h"
 #include "netfw/daemon/state_store.h"
 #include "netfw/iptables/backend.h"
 #include "tests/support/check_result.h"
@@ -21,7 +22,7 @@ using namespace std::chrono_literals;
 namespace {
 
 const char* const kServices = R"({"generation":7,"services":[{"id":"/demo/web",
-  "labels":{"HAPROXY_0_VHOST":"web.demo","HAPROXY_0_NONSENSE":"x"},
+  "labels":{"HAPROXY_GROUP":"external","HAPROXY_0_VHOST":"web.demo","HAPROXY_0_NONSENSE":"x"},
   "ports":[{"index":0,"service_port":10001,"protocol":"tcp"}]}]})";
 
 Instance member(const std::string& id, std::uint16_t port,
@@ -54,13 +55,14 @@ TEST_GROUP(Engine) {
     haproxy = std::make_unique<Haproxy>(folder.path());
     catch_up();
   }
-  void start() {
+  void start(std::function<std::vector<IpNet>()> find_networks = {}) {
     Engine::Parts parts{.store = UNWRAP(StateStore::open(folder.path() / "state")),
                         .firewall = UNWRAP(IptablesBackend::make(firewall)),
                         .balancer = std::make_unique<Balancer>(Balancer::Options{
                             skeleton, folder.path() / "master.sock", "/usr/sbin/haproxy"}),
                         .limits = {.range_last = 10009},
                         .first_policy = default_policy(),
+                        .find_networks = std::move(find_networks),
                         .guardian_firewall = firewall,
                         .guardian_program = NETFWD,
                         .clock = base::system_clock()};
@@ -105,6 +107,55 @@ TEST(Engine, a_healthy_instance_is_served_at_once_and_a_deleted_one_is_gone_at_o
   CHECK_OK(engine->remove_instance(InstanceId("i1")));
   CHECK_TRUE(kernel().ports[SetId::service_tcp].empty());
   CHECK_EQUAL(0, engine->status()["instances"].get<int>());
+}
+
+TEST(Engine, a_service_without_a_group_is_not_exposed_and_an_internal_one_not_to_anybody) {
+  const EchoServer server(3001, "one");
+  put_services();
+  CHECK_OK(engine->put_instance(member("i1", 3001)));
+  CHECK_EQUAL(200, http_get(10001, "x", "/").status);
+  const auto with_labels = [](const std::string& labels) {
+    return R"({"generation":8,"services":[{"id":"/demo/web","labels":{)" + labels +
+           R"("HAPROXY_0_VHOST":"web.demo"},
+      "ports":[{"index":0,"service_port":10001,"protocol":"tcp"}]}]})";
+  };
+  CHECK_EQUAL(1, put(with_labels("")).problems.size());
+  CHECK_EQUAL(0, http_get(10001, "x", "/").status);
+  CHECK_EQUAL(503, http_get(80, "web.demo", "/").status);
+  CHECK_TRUE(kernel().ports[SetId::service_tcp].empty());
+  CHECK_EQUAL(1, kernel().instances.size());  // for the cluster
+  CHECK_EQUAL(1, put(with_labels(R"("HAPROXY_GROUP":"internal",)")).problems.size());
+  CHECK_EQUAL(200, http_get(10001, "x", "/").status);
+  CHECK_EQUAL(503, http_get(80, "web.demo", "/").status);
+  CHECK_TRUE(kernel().ports[SetId::service_tcp].empty());
+  CHECK_TRUE(kernel().ports[SetId::internal_tcp].contains(10001));
+}
+
+TEST(Engine, the_networks_of_the_node_manage_until_somebody_puts_a_policy) {
+  engine.reset();
+  run_tool({"/sbin/ip", "link", "add", "node0", "type", "veth", "peer", "name", "node1"});
+  run_tool({"/sbin/ip", "link", "set", "node0", "up"});
+  const auto networks = [&] { return find_management_networks(""); };
+  const auto managing = [&] { return kernel().nets[SetId::management]; };
+  // None is known: SSH only, from the private ones.
+  start(networks);
+  CHECK_TRUE(managing().contains(*IpNet::parse("10.0.0.0/8")));
+  CHECK_TRUE(kernel().ports[SetId::management_tcp].empty());
+  run_tool({"/sbin/ip", "addr", "add", "192.0.2.7/24", "dev", "node0"});
+  engine->tick();
+  CHECK_TRUE(managing() == std::set<IpNet>{*IpNet::parse("192.0.2.0/24")});
+  CHECK_TRUE(kernel().ports[SetId::management_tcp].contains(8080));
+  // They outlive a cable that is pulled, also in the next life.
+  run_tool({"/sbin/ip", "link", "set", "node0", "down"});
+  engine.reset();
+  start(networks);
+  CHECK_TRUE(managing() == std::set<IpNet>{*IpNet::parse("192.0.2.0/24")});
+  Policy policy = default_policy();
+  policy.management = {*IpNet::parse("198.51.100.0/24")};
+  CHECK_OK(engine->put_policy(policy, std::nullopt));
+  run_tool({"/sbin/ip", "link", "set", "node0", "up"});
+  engine->tick();
+  CHECK_TRUE(managing() == std::set<IpNet>{policy.management[0]});
 }
 
 TEST(Engine, the_service_port_stays_open_until_the_last_instance_goes) {
@@ -211,7 +262,9 @@ TEST(Engine, more_services_than_pools_cost_one_reload) {
   for (int i = 0; i < 40; ++i) {
     body["services"].push_back(
         {{"id", "/app/" + std::to_string(i)},
-         {"labels", {{"HAPROXY_0_VHOST", "app" + std::to_string(i) + ".demo"}}},
+         {"labels",
+          {{"HAPROXY_GROUP", "external"},
+           {"HAPROXY_0_VHOST", "app" + std::to_string(i) + ".demo"}}},
          {"ports", {{{"index", 0}, {"service_port", 0}, {"protocol", "tcp"}}}}});
   }
   const EchoServer server(3001, "one");
@@ -297,9 +350,9 @@ TEST(Engine, many_callers_at_once_agree_in_the_end) {
 
 TEST(Engine, a_label_opens_no_port_that_was_not_granted) {
   const std::string body = R"({"generation":1,"services":[
-    {"id":"/demo/web","labels":{"HAPROXY_0_PORT":"22"},
+    {"id":"/demo/web","labels":{"HAPROXY_GROUP":"external","HAPROXY_0_PORT":"22"},
      "ports":[{"index":0,"service_port":10001,"protocol":"tcp"}]},
-    {"id":"/demo/two","labels":{"HAPROXY_0_PORT":"8080"},
+    {"id":"/demo/two","labels":{"HAPROXY_GROUP":"external","HAPROXY_0_PORT":"8080"},
      "ports":[{"index":0,"service_port":10002,"protocol":"tcp"}]}]})";
   const Engine::ServicesReply reply = put(body);
   CHECK_EQUAL(2, reply.problems.size());
@@ -313,7 +366,7 @@ TEST(Engine, a_service_port_that_another_program_has_is_a_problem_and_no_outage)
   put_services();
   CHECK_OK(engine->put_instance(member("i1", 3001)));
   const std::string body = R"({"generation":2,"services":[{"id":"/demo/web",
-    "labels":{"HAPROXY_0_VHOST":"web.demo","HAPROXY_0_PORT":"31000"},
+    "labels":{"HAPROXY_GROUP":"external","HAPROXY_0_VHOST":"web.demo","HAPROXY_0_PORT":"31000"},
     "ports":[{"index":0,"service_port":10001,"protocol":"tcp"}]}]})";
   const Engine::ServicesReply reply = put(body);
   CHECK_EQUAL(1, reply.problems.size());
@@ -324,7 +377,7 @@ TEST(Engine, a_service_port_that_another_program_has_is_a_problem_and_no_outage)
 TEST(Engine, a_port_outside_the_range_survives_a_new_life_without_a_reload) {
   const EchoServer server(3001, "one");
   const std::string body = R"({"generation":2,"services":[{"id":"/demo/web",
-    "labels":{"HAPROXY_0_PORT":"31000"},
+    "labels":{"HAPROXY_GROUP":"external","HAPROXY_0_PORT":"31000"},
     "ports":[{"index":0,"service_port":10001,"protocol":"tcp"}]}]})";
   put(body);
   CHECK_OK(engine->put_instance(member("i1", 3001)));

@@ -102,6 +102,7 @@ std::map<std::string, std::string> random_labels(std::mt19937& random) {
   }
   if (random() % 3 == 0) out[random_text(random)] = random_text(random);
   if (random() % 2 == 0) out["HAPROXY_0_VHOST"] = "good.demo";
+  if (random() % 4 != 0) out["HAPROXY_GROUP"] = "external";
   return out;
 }
 

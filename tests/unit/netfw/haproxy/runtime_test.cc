@@ -41,7 +41,7 @@ TEST_GROUP(LbRuntime) {
     skeleton.connections_max = 500;
     skeleton.pools = count_pools({});
     limits.range_last = 10009;
-    Service web{.id = ServiceId("/demo/web")};
+    Service web{.id = ServiceId("/demo/web"), .group = "external"};
     web.ports = {{.index = 0, .service_port = 10001}};
     web.ports[0].vhosts = {*Vhost::parse("web.demo"), *Vhost::parse("*.wild.demo")};
     services = {web};
@@ -97,7 +97,7 @@ TEST(LbRuntime, a_new_application_is_served_by_host_and_by_port_without_a_reload
 }
 
 TEST(LbRuntime, the_longest_path_wins_and_a_path_does_not_hide_its_host) {
-  Service api{.id = ServiceId("/demo/api")};
+  Service api{.id = ServiceId("/demo/api"), .group = "external"};
   api.ports = {{.index = 0}};
   api.ports[0].vhosts = {*Vhost::parse("web.demo")};
   api.ports[0].paths = {*UrlPath::parse("/api")};

@@ -12,7 +12,7 @@ using namespace netfw;
 namespace {
 
 Service web(const std::string& id, std::uint16_t port, const std::string& vhost) {
-  Service out{.id = ServiceId(id)};
+  Service out{.id = ServiceId(id), .group = "external"};
   out.ports = {{.index = 0, .service_port = port}};
   if (!vhost.empty()) out.ports[0].vhosts = {*Vhost::parse(vhost)};
   return out;
