@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-#include "common/store/transaction.h"
+#include "common/store/table_store.h"
 #include "common/sys/shared_file.h"
 
 namespace store {
@@ -76,47 +76,36 @@ class WriteTables final : public WritableTables {
   sys::LmdbWriteTxn& txn_;
 };
 
-class LmdbStore final : public Store {
+class LmdbStore final : public TableStore {
  public:
-  LmdbStore(sys::Fd lock, sys::LmdbEnv env, Layout layout, Databases databases)
-      : lock_(std::move(lock)),
+  LmdbStore(sys::Fd lock, sys::LmdbEnv env, const Options& options, Databases databases)
+      : TableStore(options),
+        lock_(std::move(lock)),
         env_(std::move(env)),
-        layout_(std::move(layout)),
         databases_(std::move(databases)) {}
-
-  Result<void> read(const std::function<Result<void>(Reader&)>& work) override {
-    const sys::LmdbReadTxn txn = TRY(sys::LmdbReadTxn::begin(env_));
-    const ReadTables tables(databases_, txn);
-    Transaction transaction(layout_, tables);
-    return work(transaction);
-  }
-
-  Result<void> write(const std::function<Result<void>(Writer&)>& work) override {
-    sys::LmdbWriteTxn txn = TRY(sys::LmdbWriteTxn::begin(env_));
-    WriteTables tables(databases_, txn);
-    Transaction transaction(layout_, tables);
-    TRY(work(transaction));
-    const bool changed = TRY(transaction.finish());
-    if (!changed) return {};
-    return std::move(txn).commit();
-  }
 
   Result<void> backup(const std::string& folder) override {
     TRY(sys::make_synced_folder(folder, 0700));
     return env_.copy_to(folder);
   }
 
-  Result<void> refresh() {
+ protected:
+  Result<void> read_tables(const ReadWork& work) override {
+    const sys::LmdbReadTxn txn = TRY(sys::LmdbReadTxn::begin(env_));
+    return work(ReadTables(databases_, txn));
+  }
+
+  Result<void> write_tables(const WriteWork& work) override {
     sys::LmdbWriteTxn txn = TRY(sys::LmdbWriteTxn::begin(env_));
     WriteTables tables(databases_, txn);
-    TRY(refresh_indexes(layout_, tables));
+    const Outcome outcome = TRY(work(tables));
+    if (outcome == Outcome::nothing_changed) return {};
     return std::move(txn).commit();
   }
 
  private:
   const sys::Fd lock_;  // held as long as the environment is open
   sys::LmdbEnv env_;
-  const Layout layout_;
   const Databases databases_;
 };
 
@@ -134,14 +123,14 @@ Result<sys::Fd> lock_folder(const std::string& folder) {
 
 Result<std::unique_ptr<LmdbStore>> open_locked(sys::Fd lock, const std::string& folder,
                                                const Options& options) {
-  Layout layout(options);
+  const Layout layout(options);
   sys::LmdbEnv env = TRY(
       sys::LmdbEnv::open(folder, {.map_size_bytes = options.map_size_bytes,
                                   .databases_max = static_cast<unsigned>(layout.tables.size())}));
   Databases databases;
   for (const std::string& name : layout.tables) databases.push_back(TRY(env.database(name)));
-  auto opened = std::make_unique<LmdbStore>(std::move(lock), std::move(env), std::move(layout),
-                                            std::move(databases));
+  auto opened =
+      std::make_unique<LmdbStore>(std::move(lock), std::move(env), options, std::move(databases));
   TRY(opened->refresh());
   return opened;
 }

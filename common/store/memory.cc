@@ -3,7 +3,7 @@
 #include <map>
 #include <shared_mutex>
 
-#include "common/store/transaction.h"
+#include "common/store/table_store.h"
 
 namespace store {
 namespace {
@@ -86,39 +86,34 @@ class MemoryTables final : public WritableTables {
   std::vector<Step> undo_;
 };
 
-class MemoryStore final : public Store {
+class MemoryStore final : public TableStore {
  public:
-  explicit MemoryStore(const Options& options) : layout_(options), tables_(layout_.tables.size()) {}
-
-  Result<void> read(const std::function<Result<void>(Reader&)>& work) override {
-    const std::shared_lock lock(mutex_);
-    Transaction transaction(layout_, static_cast<const Tables&>(tables_));
-    return work(transaction);
-  }
-
-  Result<void> write(const std::function<Result<void>(Writer&)>& work) override {
-    const std::lock_guard lock(mutex_);
-    Transaction transaction(layout_, static_cast<WritableTables&>(tables_));
-    Result<void> done = work(transaction);
-    if (done) {
-      const Result<bool> finished = transaction.finish();
-      if (!finished) done = finished.error();
-    }
-    if (!done) {
-      tables_.roll_back();
-      return done;
-    }
-    tables_.keep();
-    return {};
-  }
+  explicit MemoryStore(const Options& options)
+      : TableStore(options), tables_(layout().tables.size()) {}
 
   Result<void> backup(const std::string&) override {
     return Error{Code::unsupported, "a store in memory has no backup", "backup_unsupported"};
   }
 
+ protected:
+  Result<void> read_tables(const ReadWork& work) override {
+    const std::shared_lock lock(mutex_);
+    return work(tables_);
+  }
+
+  Result<void> write_tables(const WriteWork& work) override {
+    const std::lock_guard lock(mutex_);
+    const Result<Outcome> outcome = work(tables_);
+    if (!outcome) {
+      tables_.roll_back();
+      return outcome.error();
+    }
+    tables_.keep();
+    return {};
+  }
+
  private:
   std::shared_mutex mutex_;  // guards the tables
-  const Layout layout_;
   MemoryTables tables_;
 };
 

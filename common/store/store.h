@@ -2,8 +2,8 @@
 // A service's own store: collections of versioned records with secondary indexes, in one
 // transaction at a time.
 //
-// Engines: lmdb (default) and memory (tests, fault injection); postgres joins behind the same
-// interface. One conformance suite (tests/contract/store_suite.h) covers all.
+// Engines: lmdb (default), postgres (postgres.h) and memory (tests, fault injection). One
+// conformance suite (tests/contract/store_suite.h) covers all.
 // 1. A commit that returned is durable (lmdb, postgres). All writes of a transaction become visible
 // together.
 // 2. Every record carries a version that grows by one per write; `expected` makes a write
@@ -98,6 +98,10 @@ class Store {
   virtual base::Result<void> write(const std::function<base::Result<void>(Writer&)>& work) = 0;
   // A consistent copy into an empty folder while the store is in use.
   virtual base::Result<void> backup(const std::string& folder) = 0;
+  // Everything of `source`, with its versions and its feed, in place of what was here, in one
+  // transaction: how a service moves from one engine to another. Errors: failed_precondition
+  // store_layout_differs.
+  virtual base::Result<void> replace_with(Store& source) = 0;
 };
 
 struct Options {

@@ -47,7 +47,7 @@ Layout::Layout(const Options& options) : changes_kept(options.changes_kept) {
   }
 }
 
-Result<void> refresh_indexes(const Layout& layout, WritableTables& tables) {
+Result<bool> refresh_indexes(const Layout& layout, WritableTables& tables) {
   std::set<std::string> forgotten;
   TRY(tables.scan(Layout::kState, kMarkerPrefix,
                   [&](std::string_view key, std::string_view) -> Result<bool> {
@@ -55,17 +55,19 @@ Result<void> refresh_indexes(const Layout& layout, WritableTables& tables) {
                     forgotten.emplace(key);
                     return true;
                   }));
+  bool changed = false;
   for (const CollectionLayout& collection : layout.collections) {
     for (const IndexLayout& index : collection.indexes) {
       const std::string marker = marker_of(collection, index);
       if (forgotten.erase(marker) > 0) continue;
       TRY(fill(collection, index, tables));
       TRY(tables.put(Layout::kState, marker, ""));
+      changed = true;
     }
   }
   // Without its marker an index is filled anew when a later version declares it again.
   for (const std::string& marker : forgotten) TRY(tables.erase(Layout::kState, marker));
-  return {};
+  return changed || !forgotten.empty();
 }
 
 }  // namespace store

@@ -60,7 +60,8 @@ struct Layout {
 };
 
 // Fills the indexes that are new in the options and forgets those that are no longer there, so
-// that each index is complete whenever it is declared. O(records) for a new index, else O(indexes).
-base::Result<void> refresh_indexes(const Layout& layout, WritableTables& tables);
+// that each index is complete whenever it is declared. Returns whether anything had to be done.
+// O(records) for a new index, else O(indexes).
+base::Result<bool> refresh_indexes(const Layout& layout, WritableTables& tables);
 
 }  // namespace store
