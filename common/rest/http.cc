@@ -168,10 +168,14 @@ void ByteStream::close() {
 }
 
 Response Response::json(const base::Json& value, int status) {
+  return json_text(base::dump_json(value), status);
+}
+
+Response Response::json_text(std::string body, int status) {
   Response response;
   response.status = status;
   response.headers["Content-Type"] = "application/json";
-  response.body = base::dump_json(value);
+  response.body = std::move(body);
   return response;
 }
 

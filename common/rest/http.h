@@ -97,6 +97,7 @@ struct Response {
       stream;  // instead of `body`; shared by the frame and the producer, who end it separately
 
   static Response json(const base::Json& value, int status = 200);
+  static Response json_text(std::string body, int status = 200);  // JSON that is text already
   static Response text(std::string body, std::string content_type = "text/plain; charset=utf-8");
   static Response created(std::string location, const base::Json& value);
   static Response no_content();

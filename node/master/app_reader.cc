@@ -27,6 +27,8 @@ constexpr std::size_t kConstraintsMax = 50;
 constexpr std::size_t kDependenciesMax = 200;
 constexpr std::size_t kVolumesMax = 50;
 constexpr double kMib = 1024.0 * 1024.0;
+// A record of the coordination tree must hold it, with room for what the master adds.
+constexpr std::size_t kDefinitionMax = 512 << 10;
 
 // Fields that only the master sets. Clients send back what they were shown, so they are left out.
 constexpr std::string_view kReadOnly[] = {
@@ -77,6 +79,8 @@ class Reader {
     for (const std::string_view name : kKept) keep(fields, name);
     close(fields);
     check_runnable();
+    if (base::dump_json(document_).size() > kDefinitionMax)
+      problems_.add(pointer_, "is longer than " + std::to_string(kDefinitionMax) + " bytes");
     if (problems_.list().size() != before) return std::nullopt;
     app_.document = std::make_shared<const Json>(std::move(document_));
     return std::move(app_);

@@ -12,13 +12,6 @@ using base::Json;
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
-struct Counts {
-  int staged = 0;
-  int running = 0;
-  int healthy = 0;
-  int unhealthy = 0;
-};
-
 Counts count(const Scheduler& scheduler, const AppState& app) {
   Counts counts;
   for (const api::InstanceId& id : app.instances) {
@@ -95,9 +88,24 @@ base::Json version_json(const App& app) {
   return shown;
 }
 
+AppView look_at(const Scheduler& scheduler, const AppState& app, const AppEmbed& embed) {
+  AppView view{app.current, app.deployment, {}, {}, {}};
+  if (embed.counts || embed.stats) view.counts = count(scheduler, app);
+  if (embed.last_failure) view.last_failure = app.last_failure;
+  if (!embed.tasks) return view;
+  view.instances.reserve(app.instances.size());
+  for (const api::InstanceId& id : app.instances)
+    view.instances.push_back(*scheduler.find_instance(id));
+  return view;
+}
+
 base::Json app_json(const Scheduler& scheduler, const AppState& app, const AppEmbed& embed) {
-  Json shown = version_json(*app.current);
-  const Counts counts = count(scheduler, app);
+  return app_json(look_at(scheduler, app, embed), embed);
+}
+
+base::Json app_json(const AppView& view, const AppEmbed& embed) {
+  Json shown = version_json(*view.app);
+  const Counts& counts = view.counts;
   if (embed.counts) {
     shown["tasksStaged"] = counts.staged;
     shown["tasksRunning"] = counts.running;
@@ -106,29 +114,32 @@ base::Json app_json(const Scheduler& scheduler, const AppState& app, const AppEm
   }
   if (embed.deployments) {
     shown["deployments"] = Json::array();
-    if (!app.deployment.empty()) shown["deployments"].push_back({{"id", app.deployment}});
+    if (!view.deployment.empty()) shown["deployments"].push_back({{"id", view.deployment}});
   }
   if (embed.tasks) {
     shown["tasks"] = Json::array();
-    for (const api::InstanceId& id : app.instances)
-      shown["tasks"].push_back(task_json(scheduler, *scheduler.find_instance(id)));
+    for (const Instance& instance : view.instances)
+      shown["tasks"].push_back(task_json(instance, view.app.get()));
   }
-  if (embed.last_failure && app.last_failure)
-    shown["lastTaskFailure"] = failure_json(app.current->id, *app.last_failure);
+  if (view.last_failure) shown["lastTaskFailure"] = failure_json(view.app->id, *view.last_failure);
   if (embed.stats) shown["taskStats"] = stats_json(counts);
   if (embed.readiness) shown["readinessCheckResults"] = Json::array();
   return shown;
 }
 
 base::Json task_json(const Scheduler& scheduler, const Instance& instance) {
+  const AppState* app = scheduler.find_app(instance.app);
+  return task_json(instance, app == nullptr ? nullptr : app->current.get());
+}
+
+base::Json task_json(const Instance& instance, const App* app) {
   const api::InstanceStatus& status = instance.status;
   Json addresses = Json::array();
   if (!status.address.empty())
     addresses.push_back({{"ipAddress", status.address}, {"protocol", "IPv4"}});
   Json service_ports = Json::array();
-  const AppState* app = scheduler.find_app(instance.app);
   if (app != nullptr) {
-    for (const PortSlot& slot : app->current->ports) service_ports.push_back(slot.service_port);
+    for (const PortSlot& slot : app->ports) service_ports.push_back(slot.service_port);
   }
   Json shown = {{"id", instance.id.text()},
                 {"appId", instance.app},
@@ -146,33 +157,38 @@ base::Json task_json(const Scheduler& scheduler, const Instance& instance) {
   return shown;
 }
 
-std::string tasks_text(const Scheduler& scheduler) {
+std::string tasks_text(const AppView& view) {
   std::string text;
-  for (const auto& [id, app] : scheduler.apps()) {
-    if (app.current == nullptr) continue;
-    std::string name = id.substr(1);
-    std::replace(name.begin(), name.end(), '/', '_');
-    const auto& slots = app.current->ports;
-    for (std::size_t i = 0; i < std::max<std::size_t>(slots.size(), 1); ++i) {
-      text += name + "\t" + (slots.empty() ? " " : std::to_string(slots[i].service_port)) + "\t";
-      for (const api::InstanceId& instance_id : app.instances) {
-        const Instance& instance = *scheduler.find_instance(instance_id);
-        if (task_state(instance) != "TASK_RUNNING") continue;
-        text += instance.status.address;
-        if (i < instance.ports.size()) text += ":" + std::to_string(instance.ports[i]);
-        text += "\t";
-      }
-      text += "\n";
+  std::string name = view.app->id.substr(1);
+  std::replace(name.begin(), name.end(), '/', '_');
+  const auto& slots = view.app->ports;
+  for (std::size_t i = 0; i < std::max<std::size_t>(slots.size(), 1); ++i) {
+    text += name + "\t" + (slots.empty() ? " " : std::to_string(slots[i].service_port)) + "\t";
+    for (const Instance& instance : view.instances) {
+      if (task_state(instance) != "TASK_RUNNING") continue;
+      text += instance.status.address;
+      if (i < instance.ports.size()) text += ":" + std::to_string(instance.ports[i]);
+      text += "\t";
     }
+    text += "\n";
   }
   return text;
 }
 
-base::Json queue_json(const Scheduler& scheduler) {
-  Json queue = Json::array();
+std::vector<QueueEntry> look_at_queue(const Scheduler& scheduler) {
+  std::vector<QueueEntry> queue;
   for (const auto& [id, app] : scheduler.apps()) {
     if (app.missing == 0 || app.current == nullptr) continue;
-    const std::int64_t left = scheduler.delay_left_seconds(app);
+    queue.push_back({app.current, app.missing, app.waiting_since, scheduler.delay_left_seconds(app),
+                     app.refusals});
+  }
+  return queue;
+}
+
+base::Json queue_json(const std::vector<QueueEntry>& entries) {
+  Json queue = Json::array();
+  for (const QueueEntry& app : entries) {
+    const std::int64_t left = app.delay_left_seconds;
     Json reasons = Json::array();
     int refused = 0;
     for (const auto& [reason, nodes] : app.refusals.reasons) {
@@ -180,7 +196,7 @@ base::Json queue_json(const Scheduler& scheduler) {
           {{"reason", reason}, {"declined", nodes}, {"processed", app.refusals.nodes}});
       refused += nodes;
     }
-    queue.push_back({{"app", version_json(*app.current)},
+    queue.push_back({{"app", version_json(*app.app)},
                      {"count", app.missing},
                      {"since", app.waiting_since},
                      {"delay", {{"timeLeftSeconds", left}, {"overdue", left == 0}}},

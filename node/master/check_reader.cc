@@ -3,7 +3,6 @@
 
 #include <nlohmann/json.hpp>
 
-
 namespace node::master {
 
 using base::Fields;

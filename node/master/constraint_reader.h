@@ -9,7 +9,8 @@
 
 namespace node::master {
 
-// ["hostname", "UNIQUE"], ["rack", "GROUP_BY", "3"]. Nothing when it is wrong: what, is in `problems`.
+// ["hostname", "UNIQUE"], ["rack", "GROUP_BY", "3"]. Nothing when it is wrong: what, is in
+// `problems`.
 std::optional<Constraint> read_constraint(const base::Json& entry, const std::string& pointer,
                                           Problems& problems);
 

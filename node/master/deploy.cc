@@ -9,10 +9,6 @@
 
 namespace node::master {
 
-namespace {
-constexpr std::size_t kGroupVersionsKept = 50;
-}
-
 std::string Scheduler::next_version() {
   const std::int64_t now = clock_.wall().time_since_epoch().count();
   last_version_ms_ = std::max(now, last_version_ms_ + 1);
@@ -48,7 +44,10 @@ Accepted Scheduler::deploy(Change change) {
     if (found != apps_.end() && found->second.current != nullptr && !listed)
       change.put.push_back(*found->second.current);
   }
+  GroupVersion record{deployment.version, {}, {}};
   for (const auto& [id, info] : change.groups) {
+    const auto known = groups_.find(id);
+    record.groups[id] = known == groups_.end() ? std::nullopt : std::optional(known->second);
     if (info) {
       groups_[id] = *info;
       groups_[id].version = deployment.version;
@@ -58,18 +57,22 @@ Accepted Scheduler::deploy(Change change) {
   }
   for (App& app : change.put) {
     const bool restart = change.restart.contains(app.id);
+    const std::string id = app.id;
+    const AppPtr before = apps_[id].current;
     take_over(std::move(app), deployment.version, restart, deployment);
+    if (before == nullptr || before->version != apps_[id].current->version)
+      record.apps[id] = before;
   }
   for (const std::string& id : change.remove) {
     const auto found = apps_.find(id);
     if (found == apps_.end() || found->second.current == nullptr) continue;
     deployment.originals[id] = found->second.current;
     deployment.removes.insert(id);
+    record.apps[id] = found->second.current;
     found->second.current = nullptr;
     effects_.apps.insert(id);
   }
-  group_versions_.push_back(deployment.version);
-  if (group_versions_.size() > kGroupVersionsKept) group_versions_.erase(group_versions_.begin());
+  keep_group_version(std::move(record));
   effects_.groups = true;
   effects_.services = true;
   const Accepted accepted{deployment.id, deployment.version};
@@ -84,7 +87,7 @@ void Scheduler::take_over(App app, const std::string& version, bool restart,
   AppState& state = apps_[app.id];
   const std::string id = app.id;
   const AppPtr before = state.current;
-  assign_service_ports(app);
+  app = service_ports_.assign(std::move(app), before.get());
   Difference difference = Difference::restart;
   // A rollback brings a definition with the restart_version of instances that may still be there.
   const bool returns = !app.restart_version.empty() && !restart &&
@@ -109,44 +112,27 @@ void Scheduler::take_over(App app, const std::string& version, bool restart,
   keep_history(state, definition);
 }
 
-// Gives every port whose service port is 0 a free one, the lowest first. An app keeps the ones it
-// had.
-void Scheduler::assign_service_ports(App& app) {
-  const auto found = apps_.find(app.id);
-  const AppPtr before = found == apps_.end() ? nullptr : found->second.current;
-  std::vector<int> ports;
-  std::set<int> mine;
-  for (const PortSlot& slot : app.ports) mine.insert(slot.service_port);
-  bool changed = false;
-  int next = settings_.service_port_first;
-  for (std::size_t i = 0; i < app.ports.size(); ++i) {
-    int port = app.ports[i].service_port;
-    if (port == 0 && before != nullptr && i < before->ports.size() &&
-        !mine.contains(before->ports[i].service_port))
-      port = before->ports[i].service_port;
-    while (port == 0 && next <= settings_.service_port_last) {
-      if (!service_ports_.contains(next) && !mine.contains(next)) port = next;
-      ++next;
-    }
-    mine.insert(port);
-    changed = changed || port != app.ports[i].service_port;
-    ports.push_back(port);
-  }
-  if (changed) app = with_service_ports(std::move(app), ports);
-}
-
 void Scheduler::keep_history(AppState& state, AppPtr app) {
   if (state.versions.contains(app->version)) return;
-  for (const auto& slot : app->ports) ++service_ports_[slot.service_port];
+  service_ports_.hold(*app);
   state.versions[app->version] = std::move(app);
   if (state.versions.size() <= settings_.versions_kept) return;
   // Versions that a deployment may go back to are young; the oldest goes.
-  const AppPtr oldest = state.versions.begin()->second;
-  for (const auto& slot : oldest->ports) {
-    const auto count = service_ports_.find(slot.service_port);
-    if (count != service_ports_.end() && --count->second <= 0) service_ports_.erase(count);
-  }
+  service_ports_.release(*state.versions.begin()->second);
   state.versions.erase(state.versions.begin());
+}
+
+void Scheduler::keep_group_version(GroupVersion version) {
+  for (const auto& [id, app] : version.apps) {
+    if (app != nullptr) service_ports_.remember(*app);
+  }
+  effects_.history.insert(version.version);
+  for (const GroupVersion& gone : history_.add(std::move(version))) {
+    effects_.history.insert(gone.version);
+    for (const auto& [id, app] : gone.apps) {
+      if (app != nullptr) service_ports_.forget(*app);
+    }
+  }
 }
 
 void Scheduler::begin(Deployment deployment) {
@@ -349,6 +335,14 @@ base::Result<Accepted> Scheduler::roll_back(const std::string& id) {
       change.put.push_back(*original);
     }
   }
+  // Groups go back as well, but those that somebody else has changed since.
+  if (const GroupVersion* made = history_.find(found->second.version)) {
+    for (const auto& [group, before] : made->groups) {
+      const auto now = groups_.find(group);
+      if (now == groups_.end() || now->second.version == made->version)
+        change.groups[group] = before;
+    }
+  }
   emit_deployment("deployment_failed", found->second);
   end(id);
   Accepted accepted = deploy(std::move(change));
@@ -374,12 +368,7 @@ void Scheduler::end(const std::string& id) {
 void Scheduler::forget_app(const std::string& id) {
   const auto found = apps_.find(id);
   if (found == apps_.end()) return;
-  for (const auto& [version, app] : found->second.versions) {
-    for (const auto& slot : app->ports) {
-      const auto count = service_ports_.find(slot.service_port);
-      if (count != service_ports_.end() && --count->second <= 0) service_ports_.erase(count);
-    }
-  }
+  for (const auto& [version, app] : found->second.versions) service_ports_.release(*app);
   apps_.erase(found);
   effects_.apps.insert(id);
   effects_.services = true;

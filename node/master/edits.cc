@@ -135,19 +135,19 @@ Change scale_group(const Scheduler& scheduler, const std::string& id, double fac
   return change;
 }
 
-// The apps of a group as they were at `version`: of each the youngest definition not after it.
+// All of a group as it was at `version`; what has been removed since comes back.
 Change group_at(const Scheduler& scheduler, const std::string& id, const std::string& version) {
-  Change change;
-  for (const auto& [name, state] : scheduler.apps()) {
-    if (state.current == nullptr || !is_within(name, id)) continue;
-    auto found = state.versions.upper_bound(version);
-    if (found == state.versions.begin()) {
-      change.remove.insert(name);
-    } else {
-      App app = *std::prev(found)->second;
-      app.restart_version.clear();
-      change.put.push_back(std::move(app));
-    }
+  Change change = remove_group(scheduler, id);
+  const GroupContent content = scheduler.content_at(version);
+  for (const auto& [name, definition] : content.apps) {
+    if (!is_within(name, id)) continue;
+    change.remove.erase(name);
+    App app = *definition;
+    app.restart_version.clear();
+    change.put.push_back(std::move(app));
+  }
+  for (const auto& [name, info] : content.groups) {
+    if (is_within(name, id)) change.groups[name] = info;
   }
   return change;
 }
@@ -198,8 +198,8 @@ Result<std::optional<Change>> edit_group(const Scheduler& scheduler, const std::
     return std::optional<Change>(scale_group(scheduler, id, body["scaleBy"]));
   }
   if (const auto version = wanted_version(body)) {
-    const auto& versions = scheduler.group_versions();
-    if (std::find(versions.begin(), versions.end(), *version) == versions.end())
+    if (scheduler.history().find(*version) == nullptr ||
+        !has_group(scheduler.content_at(*version), id))
       return Error{Code::not_found, "Group '" + id + "' does not exist in version " + *version,
                    "version_unknown"};
     return std::optional<Change>(group_at(scheduler, id, *version));

@@ -12,7 +12,10 @@ using api::InstanceState;
 using base::Json;
 
 Scheduler::Scheduler(base::Clock& clock, base::Rng& rng, SchedulerSettings settings)
-    : clock_(clock), rng_(rng), settings_(std::move(settings)) {}
+    : clock_(clock),
+      rng_(rng),
+      settings_(std::move(settings)),
+      service_ports_(settings_.service_port_first, settings_.service_port_last) {}
 
 void Scheduler::emit(const std::string& type, Json data) {
   data["eventType"] = type;
@@ -324,6 +327,15 @@ const AppState* Scheduler::find_app(const std::string& id) const {
 const Instance* Scheduler::find_instance(const api::InstanceId& id) const {
   const auto found = instances_.find(id);
   return found == instances_.end() ? nullptr : &found->second;
+}
+
+GroupContent Scheduler::content_at(const std::string& version) const {
+  GroupContent now;
+  now.groups = groups_;
+  for (const auto& [id, state] : apps_) {
+    if (state.current != nullptr) now.apps[id] = state.current;
+  }
+  return history_.at(version, std::move(now));
 }
 
 api::Assignments Scheduler::assignments(const std::string& node) const {

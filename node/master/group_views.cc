@@ -9,74 +9,97 @@ namespace {
 
 using base::Json;
 
+bool exists(const AppState& app) { return app.current != nullptr; }
+bool exists(const AppPtr& app) { return app != nullptr; }
+
 // All groups below and at `id`: those that were made and those that apps stand in.
-std::set<std::string> groups_within(const Scheduler& scheduler, const std::string& id) {
+template <class Groups, class Apps>
+std::set<std::string> groups_within(const Groups& groups, const Apps& apps, const std::string& id) {
   std::set<std::string> found;
   const auto add = [&](std::string group) {
     for (; is_within(group, id); group = parent_of(group)) {
       if (!found.insert(group).second || group == "/") return;
     }
   };
-  for (const auto& [group, info] : scheduler.groups()) add(group);
-  for (const auto& [app, state] : scheduler.apps()) {
-    if (state.current != nullptr) add(parent_of(app));
+  for (const auto& [group, info] : groups) add(group);
+  for (const auto& [app, state] : apps) {
+    if (exists(state)) add(parent_of(app));
   }
   return found;
 }
 
+// Renders one group after another into one text, so that a tree of ten thousand apps never is a
+// tree of JSON values as well.
 class Tree {
  public:
-  Tree(const Scheduler& scheduler, const std::string& root, const GroupEmbed& embed)
-      : scheduler_(scheduler), embed_(embed) {
-    for (const std::string& group : groups_within(scheduler, root)) {
-      if (group != root) children_[parent_of(group)].push_back(group);
+  Tree(const GroupView& view, const GroupEmbed& embed) : view_(view), embed_(embed) {
+    std::set<std::string> known = {view.id};
+    for (const auto& [id, info] : view.groups) {
+      add(id, known);
+      note(id, info.version);
     }
-    if (!embed.apps) return;
-    for (const auto& [id, app] : scheduler.apps()) {
-      if (app.current != nullptr && is_within(id, root)) apps_[parent_of(id)].push_back(&app);
+    for (const AppView& app : view.apps) {
+      const std::string group = parent_of(app.app->id);
+      add(group, known);
+      note(group, app.app->version);
+      apps_[group].push_back(&app);
     }
   }
 
-  Json render(const std::string& id) const {
-    Json shown = {{"id", id},
-                  {"version", version_of(id)},
-                  {"dependencies", Json::array()},
-                  {"pods", Json::array()},
-                  {"apps", Json::array()},
-                  {"groups", Json::array()}};
-    const auto info = scheduler_.groups().find(id);
-    if (info != scheduler_.groups().end()) shown["dependencies"] = info->second.dependencies;
-    if (const auto found = apps_.find(id); found != apps_.end()) {
-      for (const AppState* app : found->second)
-        shown["apps"].push_back(app_json(scheduler_, *app, embed_.app));
+  void render(const std::string& id, std::string& out) const {
+    Json head = {{"dependencies", Json::array()},
+                 {"id", id},
+                 {"pods", Json::array()},
+                 {"version", version_of(id)}};
+    const auto info = view_.groups.find(id);
+    if (info != view_.groups.end()) head["dependencies"] = info->second.dependencies;
+    const std::string text = base::dump_json(head);
+    out.append(text, 0, text.size() - 1);
+    out += R"(,"apps":[)";
+    if (const auto found = apps_.find(id); embed_.apps && found != apps_.end()) {
+      for (const AppView* app : found->second) {
+        if (out.back() != '[') out += ',';
+        out += base::dump_json(app_json(*app, embed_.app));
+      }
     }
-    if (!embed_.groups) return shown;
-    if (const auto found = children_.find(id); found != children_.end()) {
-      for (const std::string& child : found->second) shown["groups"].push_back(render(child));
+    out += R"(],"groups":[)";
+    if (const auto found = children_.find(id); embed_.groups && found != children_.end()) {
+      for (const std::string& child : found->second) {
+        if (out.back() != '[') out += ',';
+        render(child, out);
+      }
     }
-    return shown;
+    out += "]}";
   }
 
  private:
-  // Of the group itself, or of the last change of anything in it.
+  // The group and those between it and the root of the view.
+  void add(std::string group, std::set<std::string>& known) {
+    while (known.insert(group).second) {
+      const std::string parent = parent_of(group);
+      children_[parent].insert(group);
+      group = parent;
+    }
+  }
+  // A group's version is that of the last change of anything in it.
+  void note(std::string group, const std::string& version) {
+    for (; is_within(group, view_.id); group = parent_of(group)) {
+      std::string& last = versions_[group];
+      last = std::max(last, version);
+      if (group == "/") return;
+    }
+  }
   std::string version_of(const std::string& id) const {
-    std::string version = "1970-01-01T00:00:00.000Z";
-    if (id == "/" && !scheduler_.group_versions().empty())
-      return scheduler_.group_versions().back();
-    for (const auto& [group, info] : scheduler_.groups()) {
-      if (is_within(group, id)) version = std::max(version, info.version);
-    }
-    for (const auto& [app, state] : scheduler_.apps()) {
-      if (state.current != nullptr && is_within(app, id))
-        version = std::max(version, state.current->version);
-    }
-    return version;
+    if (id == view_.id && !view_.version.empty()) return view_.version;
+    const auto found = versions_.find(id);
+    return found == versions_.end() ? "1970-01-01T00:00:00.000Z" : found->second;
   }
 
-  const Scheduler& scheduler_;
+  const GroupView& view_;
   const GroupEmbed& embed_;
-  std::map<std::string, std::vector<std::string>> children_;
-  std::map<std::string, std::vector<const AppState*>> apps_;
+  std::map<std::string, std::set<std::string>> children_;
+  std::map<std::string, std::vector<const AppView*>> apps_;
+  std::map<std::string, std::string> versions_;
 };
 
 }  // namespace
@@ -94,13 +117,17 @@ GroupEmbed read_group_embed(const std::vector<std::string>& embed) {
 }
 
 bool has_group(const Scheduler& scheduler, const std::string& id) {
-  return id == "/" || groups_within(scheduler, id).contains(id);
+  return id == "/" || groups_within(scheduler.groups(), scheduler.apps(), id).contains(id);
 }
 
-std::optional<base::Json> group_json(const Scheduler& scheduler, const std::string& id,
-                                     const GroupEmbed& embed) {
-  if (!has_group(scheduler, id)) return std::nullopt;
-  return Tree(scheduler, id, embed).render(id);
+bool has_group(const GroupContent& content, const std::string& id) {
+  return id == "/" || groups_within(content.groups, content.apps, id).contains(id);
+}
+
+std::string group_text(const GroupView& view, const GroupEmbed& embed) {
+  std::string text;
+  Tree(view, embed).render(view.id, text);
+  return text;
 }
 
 }  // namespace node::master

@@ -52,14 +52,13 @@ std::string task_name(const std::string& app) {
   return name;
 }
 
-Json discovery_json(const Scheduler& scheduler, const Instance& instance) {
+Json discovery_json(const Instance& instance, const App* app) {
   Json ports = Json::array();
-  const AppState* app = scheduler.find_app(instance.app);
   for (std::size_t i = 0; app != nullptr && i < instance.ports.size(); ++i) {
-    const bool known = i < app->current->ports.size();
+    const bool known = i < app->ports.size();
     Json port = {{"number", instance.ports[i]},
-                 {"protocol", known ? app->current->ports[i].protocol : "tcp"}};
-    if (known && !app->current->ports[i].name.empty()) port["name"] = app->current->ports[i].name;
+                 {"protocol", known ? app->ports[i].protocol : "tcp"}};
+    if (known && !app->ports[i].name.empty()) port["name"] = app->ports[i].name;
     ports.push_back(std::move(port));
   }
   return {{"name", task_name(instance.app)},
@@ -80,21 +79,7 @@ Json task_status(const Instance& instance) {
   return status;
 }
 
-Json mesos_task(const Scheduler& scheduler, const Instance& instance,
-                const MesosIdentity& identity) {
-  return {{"id", instance.id.text()},
-          {"name", task_name(instance.app)},
-          {"framework_id", identity.framework_id},
-          {"executor_id", ""},
-          {"slave_id", instance.node},
-          {"state", task_state(instance)},
-          {"resources", usage_json(instance.usage, instance.ports)},
-          {"statuses", Json::array({task_status(instance)})},
-          {"discovery", discovery_json(scheduler, instance)},
-          {"labels", Json::array()}};
-}
-
-Json mesos_slave(const NodeState& node) {
+Json mesos_slave(const MesosNode& node) {
   const std::string host = node.info.address.empty() ? node.info.name : node.info.address;
   Json attributes = Json::object();
   for (const auto& [name, value] : node.info.attributes) attributes[name] = value;
@@ -110,9 +95,9 @@ Json mesos_slave(const NodeState& node) {
           {"version", kVersion}};
 }
 
-Usage total_usage(const Scheduler& scheduler) {
+Usage total_usage(const MesosView& view) {
   Usage usage;
-  for (const auto& [name, node] : scheduler.nodes()) {
+  for (const MesosNode& node : view.nodes) {
     usage.cpus += node.used.cpus;
     usage.memory_bytes += node.used.memory_bytes;
     usage.disk_bytes += node.used.disk_bytes;
@@ -120,35 +105,33 @@ Usage total_usage(const Scheduler& scheduler) {
   return usage;
 }
 
-Json framework(const Scheduler& scheduler, const MesosIdentity& identity, bool with_tasks) {
-  Json shown = {{"id", identity.framework_id},
-                {"name", "marathon"},
-                {"active", true},
-                {"connected", true},
-                {"hostname", identity.address},
-                {"webui_url", "http://" + identity.address + ":8080"},
-                {"role", "*"},
-                {"used_resources", usage_json(total_usage(scheduler), {})},
-                {"completed_tasks", Json::array()},
-                {"unreachable_tasks", Json::array()}};
-  if (!with_tasks) return shown;
-  shown["tasks"] = Json::array();
-  for (const auto& [id, instance] : scheduler.instances()) {
-    const char* list = instance.unreachable ? "unreachable_tasks" : "tasks";
-    shown[list].push_back(mesos_task(scheduler, instance, identity));
-  }
-  return shown;
+Json framework(const MesosView& view) {
+  return {{"id", view.identity.framework_id},
+          {"name", "marathon"},
+          {"active", true},
+          {"connected", true},
+          {"hostname", view.identity.address},
+          {"webui_url", "http://" + view.identity.address + ":8080"},
+          {"role", "*"},
+          {"used_resources", usage_json(total_usage(view), {})},
+          {"completed_tasks", Json::array()}};
 }
 
-std::size_t live_nodes(const Scheduler& scheduler) {
-  std::size_t count = 0;
-  for (const auto& [name, node] : scheduler.nodes()) count += node.live ? 1 : 0;
-  return count;
+std::string framework_text(const MesosView& view, MesosTasks& tasks) {
+  std::string text = base::dump_json(framework(view));
+  text = with_member(std::move(text), "tasks", tasks.reachable.take());
+  return "[" + with_member(std::move(text), "unreachable_tasks", tasks.unreachable.take()) + "]";
 }
 
-Json head(const Scheduler& scheduler, const MesosIdentity& identity) {
+std::size_t live_nodes(const MesosView& view) {
+  return static_cast<std::size_t>(std::count_if(view.nodes.begin(), view.nodes.end(),
+                                                [](const MesosNode& node) { return node.live; }));
+}
+
+Json head(const MesosView& view) {
+  const MesosIdentity& identity = view.identity;
   const std::string at = identity.address + ":" + std::to_string(identity.port);
-  const std::size_t live = live_nodes(scheduler);
+  const std::size_t live = live_nodes(view);
   return {{"version", kVersion},
           {"cluster", "gestalt"},
           {"hostname", identity.address},
@@ -161,71 +144,89 @@ Json head(const Scheduler& scheduler, const MesosIdentity& identity) {
             {"pid", "master@" + at},
             {"port", identity.port}}},
           {"activated_slaves", live},
-          {"deactivated_slaves", scheduler.nodes().size() - live}};
+          {"deactivated_slaves", view.nodes.size() - live}};
 }
 
 }  // namespace
 
-base::Json mesos_slaves(const Scheduler& scheduler) {
+MesosView look_at_mesos(const Scheduler& scheduler, MesosIdentity identity) {
+  MesosView view{std::move(identity), {}, {}};
+  for (const auto& [name, node] : scheduler.nodes())
+    view.nodes.push_back({node.info, node.known, node.live, node.used});
+  for (const auto& [id, instance] : scheduler.instances()) ++view.states[task_state(instance)];
+  return view;
+}
+
+Json mesos_task(const Instance& instance, const App* app, const MesosIdentity& identity) {
+  return {{"id", instance.id.text()},
+          {"name", task_name(instance.app)},
+          {"framework_id", identity.framework_id},
+          {"executor_id", ""},
+          {"slave_id", instance.node},
+          {"state", task_state(instance)},
+          {"resources", usage_json(instance.usage, instance.ports)},
+          {"statuses", Json::array({task_status(instance)})},
+          {"discovery", discovery_json(instance, app)},
+          {"labels", Json::array()}};
+}
+
+void MesosTasks::add(const Instance& instance, const App* app, const MesosIdentity& identity) {
+  (instance.unreachable ? unreachable : reachable).add(mesos_task(instance, app, identity));
+}
+
+Json mesos_slaves(const MesosView& view) {
   Json list = Json::array();
-  for (const auto& [name, node] : scheduler.nodes()) {
+  for (const MesosNode& node : view.nodes) {
     if (node.known) list.push_back(mesos_slave(node));
   }
   return {{"slaves", std::move(list)}, {"recovered_slaves", Json::array()}};
 }
 
-base::Json mesos_state(const Scheduler& scheduler, const MesosIdentity& identity) {
-  Json state = head(scheduler, identity);
-  state["slaves"] = mesos_slaves(scheduler)["slaves"];
-  state["frameworks"] = Json::array({framework(scheduler, identity, true)});
+std::string mesos_state(const MesosView& view, MesosTasks& tasks) {
+  Json state = head(view);
+  state["slaves"] = mesos_slaves(view)["slaves"];
   state["completed_frameworks"] = Json::array();
   state["orphan_tasks"] = Json::array();
   state["unregistered_frameworks"] = Json::array();
   state["flags"] = Json::object();
-  return state;
+  return with_member(base::dump_json(state), "frameworks", framework_text(view, tasks));
 }
 
-base::Json mesos_summary(const Scheduler& scheduler, const MesosIdentity& identity) {
-  Json state = head(scheduler, identity);
-  state["slaves"] = mesos_slaves(scheduler)["slaves"];
-  Json shown = framework(scheduler, identity, false);
-  std::map<std::string, int> states;
-  for (const auto& [id, instance] : scheduler.instances()) ++states[task_state(instance)];
-  for (const auto& [name, count] : states) shown[name] = count;
+Json mesos_summary(const MesosView& view) {
+  Json state = head(view);
+  state["slaves"] = mesos_slaves(view)["slaves"];
+  Json shown = framework(view);
+  shown["unreachable_tasks"] = Json::array();
+  for (const auto& [name, count] : view.states) shown[name] = count;
   state["frameworks"] = Json::array({std::move(shown)});
   return state;
 }
 
-base::Json mesos_tasks(const Scheduler& scheduler, const MesosIdentity& identity) {
-  Json list = Json::array();
-  for (const auto& [id, instance] : scheduler.instances())
-    list.push_back(mesos_task(scheduler, instance, identity));
-  return {{"tasks", std::move(list)}};
+std::string mesos_frameworks(const MesosView& view, MesosTasks& tasks) {
+  const Json rest = {{"completed_frameworks", Json::array()},
+                     {"unregistered_frameworks", Json::array()}};
+  return with_member(base::dump_json(rest), "frameworks", framework_text(view, tasks));
 }
 
-base::Json mesos_frameworks(const Scheduler& scheduler, const MesosIdentity& identity) {
-  return {{"frameworks", Json::array({framework(scheduler, identity, true)})},
-          {"completed_frameworks", Json::array()},
-          {"unregistered_frameworks", Json::array()}};
-}
-
-base::Json mesos_metrics(const Scheduler& scheduler) {
-  const Usage used = total_usage(scheduler);
+Json mesos_metrics(const MesosView& view) {
+  const Usage used = total_usage(view);
   double cpus = 0;
   double mem = 0;
-  for (const auto& [name, node] : scheduler.nodes()) {
+  for (const MesosNode& node : view.nodes) {
     if (!node.live) continue;
     cpus += node.info.resources.cpus;
     mem += to_mib(node.info.resources.memory_bytes);
   }
-  std::map<std::string, int> states;
-  for (const auto& [id, instance] : scheduler.instances()) ++states[task_state(instance)];
   const auto share = [](double part, double whole) { return whole > 0 ? part / whole : 0.0; };
-  const std::size_t live = live_nodes(scheduler);
+  const auto tasks = [&view](const char* state) {
+    const auto found = view.states.find(state);
+    return found == view.states.end() ? 0 : found->second;
+  };
+  const std::size_t live = live_nodes(view);
   return {{"master/elected", 1},
           {"master/slaves_active", live},
           {"master/slaves_connected", live},
-          {"master/slaves_inactive", scheduler.nodes().size() - live},
+          {"master/slaves_inactive", view.nodes.size() - live},
           {"master/frameworks_active", 1},
           {"master/cpus_total", cpus},
           {"master/cpus_used", used.cpus},
@@ -233,11 +234,11 @@ base::Json mesos_metrics(const Scheduler& scheduler) {
           {"master/mem_total", mem},
           {"master/mem_used", to_mib(used.memory_bytes)},
           {"master/mem_percent", share(to_mib(used.memory_bytes), mem)},
-          {"master/tasks_running", states["TASK_RUNNING"]},
-          {"master/tasks_staging", states["TASK_STAGING"]},
-          {"master/tasks_starting", states["TASK_STARTING"]},
-          {"master/tasks_killing", states["TASK_KILLING"]},
-          {"master/tasks_unreachable", states["TASK_UNREACHABLE"]}};
+          {"master/tasks_running", tasks("TASK_RUNNING")},
+          {"master/tasks_staging", tasks("TASK_STAGING")},
+          {"master/tasks_starting", tasks("TASK_STARTING")},
+          {"master/tasks_killing", tasks("TASK_KILLING")},
+          {"master/tasks_unreachable", tasks("TASK_UNREACHABLE")}};
 }
 
 }  // namespace node::master

@@ -33,8 +33,8 @@ Response error_reply(const base::Error& error, const rest::Request& request) {
 
 Response invalid_reply(const Problems& problems, const rest::Request& request) {
   constexpr int kUnprocessable = 422;
-  Response response = error_reply(
-      {base::Code::invalid_argument, problems.text(), "definition_invalid"}, request);
+  Response response =
+      error_reply({base::Code::invalid_argument, problems.text(), "definition_invalid"}, request);
   Json body = body_of(response);
   body.update(problems.to_json());
   body["status"] = kUnprocessable;

@@ -30,8 +30,11 @@ std::vector<std::string> Scheduler::restore(Snapshot snapshot) {
     last_version_ms_ = std::max(last_version_ms_, version_ms(version));
   };
   groups_ = std::move(snapshot.groups);
-  group_versions_ = std::move(snapshot.group_versions);
-  for (const std::string& version : group_versions_) seen_version(version);
+  for (GroupVersion& version : snapshot.history) {
+    seen_version(version.version);
+    keep_group_version(std::move(version));
+  }
+  effects_.history.clear();
   for (Snapshot::AppRecord& record : snapshot.apps) {
     AppState& state = apps_[record.app.id];
     seen_version(record.app.version);

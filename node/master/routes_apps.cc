@@ -4,6 +4,8 @@
 
 #include "common/base/text.h"
 #include "node/master/edits.h"
+#include "node/master/json_text.h"
+#include "node/master/reads.h"
 #include "node/master/replies.h"
 #include "node/master/routes.h"
 
@@ -131,15 +133,14 @@ bool passes(const App& app, const Request& request) {
   return true;
 }
 
-Response list_within(const MasterService& service, const Request& request,
-                     const std::string& group) {
+Result<Response> list_within(MasterService& service, const Request& request,
+                             const std::string& group) {
   const AppEmbed embed = read_app_embed(request.all_query("embed"));
-  Json apps = Json::array();
-  for (const auto& [id, app] : service.scheduler().apps()) {
-    if (app.current == nullptr || !is_within(id, group) || !passes(*app.current, request)) continue;
-    apps.push_back(app_json(service.scheduler(), app, embed));
-  }
-  return Response::json({{"apps", std::move(apps)}});
+  const auto wanted = [&request](const App& app) { return passes(app, request); };
+  ListText apps;
+  TRY(read_apps(service, group, embed, wanted,
+                [&](const AppView& app) { apps.add(app_json(app, embed)); }));
+  return Response::json_text(R"({"apps":)" + apps.take() + "}");
 }
 
 // 200 {"apps": […]}.
@@ -147,22 +148,23 @@ Result<Response> list_apps(MasterService& service, const Request& request) {
   return list_within(service, request, "/");
 }
 
-Json tasks_of(const Scheduler& scheduler, const AppState& app) {
+Response show_tasks(const AppView& app, const Request& request) {
+  if (request.find_header("accept").value_or("").starts_with("text/plain"))
+    return Response::text(tasks_text(app));
   Json tasks = Json::array();
-  for (const api::InstanceId& id : app.instances)
-    tasks.push_back(task_json(scheduler, *scheduler.find_instance(id)));
-  return tasks;
+  for (const Instance& instance : app.instances)
+    tasks.push_back(task_json(instance, app.app.get()));
+  return Response::json({{"tasks", std::move(tasks)}});
 }
 
-Result<Response> show_version(const AppState& app, const Target& target) {
+Result<Response> show_version(const std::map<std::string, AppPtr>& all, const Target& target) {
   if (target.argument.empty()) {
     Json versions = Json::array();
-    for (auto at = app.versions.rbegin(); at != app.versions.rend(); ++at)
-      versions.push_back(at->first);
+    for (auto at = all.rbegin(); at != all.rend(); ++at) versions.push_back(at->first);
     return Response::json({{"versions", std::move(versions)}});
   }
-  const auto found = app.versions.find(target.argument);
-  if (found == app.versions.end())
+  const auto found = all.find(target.argument);
+  if (found == all.end())
     return Error{Code::not_found,
                  "App '" + target.id + "' does not exist in version " + target.argument,
                  "version_unknown"};
@@ -174,17 +176,20 @@ Result<Response> show_version(const AppState& app, const Target& target) {
 Result<Response> show_app(MasterService& service, const Request& request) {
   const Target target = TRY(read_target(request, {"tasks", "versions", "*"}));
   if (target.suffix == "*") return list_within(service, request, target.id);
-  const AppState* app = service.scheduler().find_app(target.id);
-  if (app == nullptr) return no_such_app(target.id);
-  if (target.suffix == "tasks") {
-    if (request.find_header("accept").value_or("").starts_with("text/plain"))
-      return Response::text(tasks_text(service.scheduler()));
-    return Response::json({{"tasks", tasks_of(service.scheduler(), *app)}});
-  }
-  if (target.suffix == "versions") return show_version(*app, target);
   const AppEmbed all = {.tasks = true, .last_failure = true, .readiness = true};
-  return Response::json({{"app", app_json(service.scheduler(), *app,
-                                          read_app_embed(request.all_query("embed"), all))}});
+  const AppEmbed embed = read_app_embed(request.all_query("embed"), all);
+  std::optional<AppView> app;
+  std::map<std::string, AppPtr> versions;
+  TRY(service.read([&](const Scheduler& scheduler) {
+    const AppState* state = scheduler.find_app(target.id);
+    if (state == nullptr) return;
+    app = look_at(scheduler, *state, embed);
+    if (target.suffix == "versions") versions = state->versions;
+  }));
+  if (!app) return no_such_app(target.id);
+  if (target.suffix == "tasks") return show_tasks(*app, request);
+  if (target.suffix == "versions") return show_version(versions, target);
+  return Response::json({{"app", app_json(*app, embed)}});
 }
 
 void tell_post(MasterService& service, const Request& request, const Json& definition) {
@@ -345,14 +350,14 @@ constexpr rest::RouteLimits kOne{.body_max = 1 << 20};
 constexpr rest::RouteLimits kMany{.body_max = kBodyMax};
 
 constexpr rest::Route<MasterService> kRoutes[] = {
-    {Method::get, "/v2/apps", kAppRead, Run::on_loop, list_apps, "List applications"},
+    {Method::get, "/v2/apps", kAppRead, Run::on_worker, list_apps, "List applications"},
     {Method::post, "/v2/apps", kAppWrite, Run::on_worker, create_app, "Create an application",
      kOne},
     {Method::put, "/v2/apps", kAppWrite, Run::on_worker, put_apps, "Create or change applications",
      kMany},
     {Method::patch, "/v2/apps", kAppWrite, Run::on_worker, patch_apps, "Change applications",
      kMany},
-    {Method::get, "/v2/apps/{id...}", kAppRead, Run::on_loop, show_app,
+    {Method::get, "/v2/apps/{id...}", kAppRead, Run::on_worker, show_app,
      "An application; its /tasks, /versions, /versions/{version}; the apps of a group with /*"},
     {Method::put, "/v2/apps/{id...}", kAppWrite, Run::on_worker, put_app,
      "Create or change an application", kOne},

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "node/master/edits.h"
+#include "node/master/reads.h"
 #include "node/master/replies.h"
 #include "node/master/routes.h"
 
@@ -24,18 +25,49 @@ Error no_such_group(const std::string& id) {
 
 Response plain_reply(const Accepted& accepted) { return deployment_reply(accepted); }
 
-Result<Response> show(MasterService& service, const Request& request, const Target& target) {
-  const Scheduler& scheduler = service.scheduler();
-  if (!has_group(scheduler, target.id)) return no_such_group(target.id);
-  if (target.suffix == "versions" && target.argument.empty()) {
-    Json versions = Json::array();
-    const auto& all = scheduler.group_versions();
-    for (auto at = all.rbegin(); at != all.rend(); ++at) versions.push_back(*at);
-    return Response::json(versions);
+Result<Response> list_versions(MasterService& service, const Target& target) {
+  Json versions = Json::array();
+  bool known = false;
+  TRY(service.read([&](const Scheduler& scheduler) {
+    known = has_group(scheduler, target.id);
+    const auto& all = scheduler.history().versions();
+    for (auto at = all.rbegin(); at != all.rend(); ++at) versions.push_back(at->version);
+  }));
+  if (!known) return no_such_group(target.id);
+  return Response::json(versions);
+}
+
+// The group as it was, with definitions only: instances of then are no more.
+Result<Response> show_version(MasterService& service, const Request& request,
+                              const Target& target) {
+  GroupContent content;
+  bool known = false;
+  TRY(service.read([&](const Scheduler& scheduler) {
+    known = scheduler.history().find(target.argument) != nullptr;
+    if (known) content = scheduler.content_at(target.argument);
+  }));
+  if (!known || !has_group(content, target.id))
+    return Error{Code::not_found,
+                 "Group '" + target.id + "' does not exist in version " + target.argument,
+                 "version_unknown"};
+  GroupView view{target.id, target.argument, {}, {}};
+  for (const auto& [id, info] : content.groups) {
+    if (is_within(id, target.id)) view.groups[id] = info;
   }
-  auto group = group_json(scheduler, target.id, read_group_embed(request.all_query("embed")));
-  if (target.suffix == "versions") (*group)["version"] = target.argument;
-  return Response::json(*group);
+  for (const auto& [id, app] : content.apps) {
+    if (is_within(id, target.id)) view.apps.push_back({app, "", {}, {}, {}});
+  }
+  GroupEmbed embed = read_group_embed(request.all_query("embed"));
+  embed.app = {.counts = false, .deployments = false};
+  return Response::json_text(group_text(view, embed));
+}
+
+Result<Response> show(MasterService& service, const Request& request, const Target& target) {
+  if (target.suffix == "versions")
+    return target.argument.empty() ? list_versions(service, target)
+                                   : show_version(service, request, target);
+  const GroupEmbed embed = read_group_embed(request.all_query("embed"));
+  return Response::json_text(group_text(TRY(read_group(service, target.id, embed)), embed));
 }
 
 // The whole tree. GET /v2/groups.
@@ -43,7 +75,7 @@ Result<Response> show_root(MasterService& service, const Request& request) {
   return show(service, request, {"/", "", ""});
 }
 
-// A group, its /versions or /versions/{version}. Errors: not_found group_unknown.
+// A group, its /versions or /versions/{version}. Errors: not_found group_unknown, version_unknown.
 Result<Response> show_group(MasterService& service, const Request& request) {
   const auto target = read_target(request, {"versions"});
   if (!target) return no_such_group(request.parameter("id"));
@@ -145,12 +177,12 @@ Result<Response> delete_group(MasterService& service, const Request& request) {
 constexpr rest::RouteLimits kMany{.body_max = kBodyMax};
 
 constexpr rest::Route<MasterService> kRoutes[] = {
-    {Method::get, "/v2/groups", kAppRead, Run::on_loop, show_root, "The root group"},
+    {Method::get, "/v2/groups", kAppRead, Run::on_worker, show_root, "The root group"},
     {Method::post, "/v2/groups", kAppWrite, Run::on_worker, create_group, "Create a group", kMany},
     {Method::put, "/v2/groups", kAppWrite, Run::on_worker, put_root, "Change the root group",
      kMany},
     {Method::del, "/v2/groups", kAppWrite, Run::on_worker, delete_root, "Remove everything"},
-    {Method::get, "/v2/groups/{id...}", kAppRead, Run::on_loop, show_group,
+    {Method::get, "/v2/groups/{id...}", kAppRead, Run::on_worker, show_group,
      "A group; its /versions and /versions/{version}"},
     {Method::post, "/v2/groups/{id...}", kAppWrite, Run::on_worker, create_below,
      "Create a group inside a group", kMany},

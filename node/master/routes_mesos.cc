@@ -2,6 +2,7 @@
 // Mesos' master, read-only: what mesos-dns and old dashboards ask for.
 #include <nlohmann/json.hpp>
 
+#include "node/master/reads.h"
 #include "node/master/routes.h"
 
 namespace node::master {
@@ -14,23 +15,48 @@ using rest::Request;
 using rest::Response;
 using rest::Run;
 
+// Reads on a worker: the nodes and counts first, the tasks bite by bite.
+Result<MesosView> look(MasterService& service) {
+  MesosView view;
+  TRY(service.read(
+      [&](const Scheduler& scheduler) { view = look_at_mesos(scheduler, service.identity()); }));
+  return view;
+}
+
+Result<MesosTasks> read_tasks(MasterService& service, const MesosIdentity& identity) {
+  MesosTasks tasks;
+  TRY(read_instances(service, [&](const Instance& instance, const App* app) {
+    tasks.add(instance, app, identity);
+  }));
+  return tasks;
+}
+
 Result<Response> state(MasterService& service, const Request&) {
-  return Response::json(mesos_state(service.scheduler(), service.identity()));
-}
-Result<Response> summary(MasterService& service, const Request&) {
-  return Response::json(mesos_summary(service.scheduler(), service.identity()));
-}
-Result<Response> slaves(MasterService& service, const Request&) {
-  return Response::json(mesos_slaves(service.scheduler()));
-}
-Result<Response> tasks(MasterService& service, const Request&) {
-  return Response::json(mesos_tasks(service.scheduler(), service.identity()));
+  const MesosView view = TRY(look(service));
+  MesosTasks tasks = TRY(read_tasks(service, view.identity));
+  return Response::json_text(mesos_state(view, tasks));
 }
 Result<Response> frameworks(MasterService& service, const Request&) {
-  return Response::json(mesos_frameworks(service.scheduler(), service.identity()));
+  const MesosView view = TRY(look(service));
+  MesosTasks tasks = TRY(read_tasks(service, view.identity));
+  return Response::json_text(mesos_frameworks(view, tasks));
+}
+Result<Response> tasks(MasterService& service, const Request&) {
+  const MesosView view = TRY(look(service));
+  ListText list;
+  TRY(read_instances(service, [&](const Instance& instance, const App* app) {
+    list.add(mesos_task(instance, app, view.identity));
+  }));
+  return Response::json_text(R"({"tasks":)" + list.take() + "}");
+}
+Result<Response> summary(MasterService& service, const Request&) {
+  return Response::json(mesos_summary(TRY(look(service))));
+}
+Result<Response> slaves(MasterService& service, const Request&) {
+  return Response::json(mesos_slaves(TRY(look(service))));
 }
 Result<Response> snapshot(MasterService& service, const Request&) {
-  return Response::json(mesos_metrics(service.scheduler()));
+  return Response::json(mesos_metrics(TRY(look(service))));
 }
 Result<Response> version(MasterService&, const Request&) {
   return Response::json({{"version", "1.11.0"}, {"build_user", "gestalt"}});
@@ -46,19 +72,19 @@ Result<Response> redirect(MasterService& service, const Request&) {
 }
 
 constexpr rest::Route<MasterService> kRoutes[] = {
-    {Method::get, "/state", kAppRead, Run::on_loop, state, "Mesos: the whole state"},
-    {Method::get, "/state.json", kAppRead, Run::on_loop, state, "Mesos: the whole state"},
-    {Method::get, "/master/state", kAppRead, Run::on_loop, state, "Mesos: the whole state"},
-    {Method::get, "/master/state.json", kAppRead, Run::on_loop, state, "Mesos: the whole state"},
-    {Method::get, "/state-summary", kAppRead, Run::on_loop, summary, "Mesos: the state in brief"},
-    {Method::get, "/master/state-summary", kAppRead, Run::on_loop, summary,
+    {Method::get, "/state", kAppRead, Run::on_worker, state, "Mesos: the whole state"},
+    {Method::get, "/state.json", kAppRead, Run::on_worker, state, "Mesos: the whole state"},
+    {Method::get, "/master/state", kAppRead, Run::on_worker, state, "Mesos: the whole state"},
+    {Method::get, "/master/state.json", kAppRead, Run::on_worker, state, "Mesos: the whole state"},
+    {Method::get, "/state-summary", kAppRead, Run::on_worker, summary, "Mesos: the state in brief"},
+    {Method::get, "/master/state-summary", kAppRead, Run::on_worker, summary,
      "Mesos: the state in brief"},
-    {Method::get, "/slaves", kAppRead, Run::on_loop, slaves, "Mesos: the nodes"},
-    {Method::get, "/master/slaves", kAppRead, Run::on_loop, slaves, "Mesos: the nodes"},
-    {Method::get, "/tasks", kAppRead, Run::on_loop, tasks, "Mesos: the tasks"},
-    {Method::get, "/master/tasks", kAppRead, Run::on_loop, tasks, "Mesos: the tasks"},
-    {Method::get, "/frameworks", kAppRead, Run::on_loop, frameworks, "Mesos: the one framework"},
-    {Method::get, "/metrics/snapshot", kAppRead, Run::on_loop, snapshot, "Mesos: figures"},
+    {Method::get, "/slaves", kAppRead, Run::on_worker, slaves, "Mesos: the nodes"},
+    {Method::get, "/master/slaves", kAppRead, Run::on_worker, slaves, "Mesos: the nodes"},
+    {Method::get, "/tasks", kAppRead, Run::on_worker, tasks, "Mesos: the tasks"},
+    {Method::get, "/master/tasks", kAppRead, Run::on_worker, tasks, "Mesos: the tasks"},
+    {Method::get, "/frameworks", kAppRead, Run::on_worker, frameworks, "Mesos: the one framework"},
+    {Method::get, "/metrics/snapshot", kAppRead, Run::on_worker, snapshot, "Mesos: figures"},
     {Method::get, "/version", kAppRead, Run::on_loop, version, "Mesos: version"},
     {Method::get, "/redirect", kAppRead, Run::on_loop, redirect, "Mesos: where the leader is"},
     {Method::get, "/master/redirect", kAppRead, Run::on_loop, redirect,

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "node/master/edits.h"
+#include "node/master/json_text.h"
+#include "node/master/reads.h"
 #include "node/master/replies.h"
 #include "node/master/routes.h"
 
@@ -23,24 +25,28 @@ constexpr std::size_t kKillsMax = 10'000;
 
 // JSON, or text for load balancers that ask for text/plain. ?status=running, staging.
 Result<Response> list_tasks(MasterService& service, const Request& request) {
-  const Scheduler& scheduler = service.scheduler();
   const auto accept = request.find_header("accept").value_or("");
   const bool text =
       accept.starts_with("text/plain") && accept.find("application/json") == std::string_view::npos;
-  if (text) return Response::text(tasks_text(scheduler));
+  if (text) {
+    std::string lines;
+    TRY(read_apps(service, "/", {.tasks = true, .counts = false}, {},
+                  [&](const AppView& app) { lines += tasks_text(app); }));
+    return Response::text(std::move(lines));
+  }
   std::vector<std::string> states = request.all_query("status");
   for (const std::string& state : request.all_query("status[]")) states.push_back(state);
-  Json tasks = Json::array();
-  for (const auto& [id, instance] : scheduler.instances()) {
+  ListText tasks;
+  TRY(read_instances(service, [&](const Instance& instance, const App* app) {
     const std::string state = task_state(instance);
     const bool wanted =
         states.empty() || std::any_of(states.begin(), states.end(), [&](const std::string& name) {
           return (name == "running" && state == "TASK_RUNNING") ||
                  (name == "staging" && (state == "TASK_STAGING" || state == "TASK_STARTING"));
         });
-    if (wanted) tasks.push_back(task_json(scheduler, instance));
-  }
-  return Response::json({{"tasks", std::move(tasks)}});
+    if (wanted) tasks.add(task_json(instance, app));
+  }));
+  return Response::json_text(R"({"tasks":)" + tasks.take() + "}");
 }
 
 // POST {"ids": […]}; ?scale=true shrinks the apps, ?wipe is taken as killing.
@@ -82,7 +88,9 @@ Result<Response> delete_tasks(MasterService& service, const Request& request) {
 }
 
 Result<Response> list_queue(MasterService& service, const Request&) {
-  return Response::json(queue_json(service.scheduler()));
+  std::vector<QueueEntry> queue;
+  TRY(service.read([&](const Scheduler& scheduler) { queue = look_at_queue(scheduler); }));
+  return Response::json(queue_json(queue));
 }
 
 // DELETE /v2/queue/{id}/delay: launch again now. 204. Errors: not_found app_not_queued.
@@ -102,8 +110,10 @@ Result<Response> reset_delay(MasterService& service, const Request& request) {
 Result<Response> list_deployments(MasterService& service, const Request& request) {
   const auto embed = request.all_query("embed");
   const bool more = std::find(embed.begin(), embed.end(), "gestalt") != embed.end();
+  std::map<std::string, Deployment> deployments;
+  TRY(service.read([&](const Scheduler& scheduler) { deployments = scheduler.deployments(); }));
   Json list = Json::array();
-  for (const auto& [id, deployment] : service.scheduler().deployments()) {
+  for (const auto& [id, deployment] : deployments) {
     Json shown = deployment_json(deployment);
     if (more)
       shown["gestalt"] = {{"paused", deployment.paused},
@@ -145,7 +155,7 @@ Result<Response> take_report(MasterService& service, const Request& request) {
 constexpr rest::Scope kReport{"agent:report"};
 
 constexpr rest::Route<MasterService> kRoutes[] = {
-    {Method::get, "/v2/tasks", kAppRead, Run::on_loop, list_tasks, "All tasks"},
+    {Method::get, "/v2/tasks", kAppRead, Run::on_worker, list_tasks, "All tasks"},
     {Method::post,
      "/v2/tasks/delete",
      kAppWrite,
@@ -153,11 +163,11 @@ constexpr rest::Route<MasterService> kRoutes[] = {
      delete_tasks,
      "Kill tasks",
      {.body_max = 1 << 20}},
-    {Method::get, "/v2/queue", kAppRead, Run::on_loop, list_queue,
+    {Method::get, "/v2/queue", kAppRead, Run::on_worker, list_queue,
      "Applications that wait for a place or for their back-off"},
     {Method::del, "/v2/queue/{id...}", kAppWrite, Run::on_worker, reset_delay,
      "End an application's back-off with /delay"},
-    {Method::get, "/v2/deployments", kAppRead, Run::on_loop, list_deployments,
+    {Method::get, "/v2/deployments", kAppRead, Run::on_worker, list_deployments,
      "Deployments under way"},
     {Method::del, "/v2/deployments/{id}", kAppWrite, Run::on_worker, delete_deployment,
      "Roll a deployment back, or with force=true end it"},

@@ -24,6 +24,8 @@
 
 #include "common/base/clock.h"
 #include "node/api/run_spec.h"
+#include "node/master/group_history.h"
+#include "node/master/service_ports.h"
 #include "node/master/state.h"
 
 namespace node::master {
@@ -48,7 +50,7 @@ struct Snapshot {
   };
   std::vector<AppRecord> apps;
   std::map<std::string, GroupInfo> groups;
-  std::vector<std::string> group_versions;
+  std::vector<GroupVersion> history;  // oldest first
   struct DeploymentRecord {
     Deployment deployment;
     std::map<std::string, std::string> originals;  // app → version in its history, "" for none
@@ -99,7 +101,10 @@ class Scheduler {
   const std::map<std::string, AppState>& apps() const { return apps_; }
   const AppState* find_app(const std::string& id) const;
   const std::map<std::string, GroupInfo>& groups() const { return groups_; }
-  const std::vector<std::string>& group_versions() const { return group_versions_; }
+  const GroupHistory& history() const { return history_; }
+  // Apps and groups as they were after the change that made `version`. Requires: the history has
+  // it.
+  GroupContent content_at(const std::string& version) const;
   const std::map<std::string, Deployment>& deployments() const { return deployments_; }
   const std::map<api::InstanceId, Instance>& instances() const { return instances_; }
   const Instance* find_instance(const api::InstanceId& id) const;
@@ -125,12 +130,12 @@ class Scheduler {
 
   // deploy.cc
   void take_over(App app, const std::string& version, bool restart, Deployment& deployment);
-  void assign_service_ports(App& app);
   void plan_steps(Deployment& deployment, const std::set<std::string>& started,
                   const std::set<std::string>& scaled, const std::set<std::string>& restarted);
   void begin(Deployment deployment);
   void end(const std::string& id);
   void keep_history(AppState& state, AppPtr app);
+  void keep_group_version(GroupVersion version);
   void derive(const std::string& app, AppState& state);
   bool is_done(const Deployment& deployment, const Action& action) const;
   bool step_is_done(const Deployment& deployment) const;
@@ -176,7 +181,7 @@ class Scheduler {
   std::int64_t last_version_ms_ = 0;
   std::map<std::string, AppState> apps_;
   std::map<std::string, GroupInfo> groups_;
-  std::vector<std::string> group_versions_;
+  GroupHistory history_;
   std::map<std::string, Deployment> deployments_;
   std::map<api::InstanceId, Instance> instances_;
   std::map<std::string, NodeState> nodes_;
@@ -186,9 +191,9 @@ class Scheduler {
     std::int64_t users = 0;
   };
   std::map<std::string, Spec> specs_;
-  std::map<int, int> service_ports_;  // port → how many apps have it
-  std::set<std::string> dirty_;       // apps to look at
-  std::set<std::string> waiting_;     // apps with instances that found no place
+  ServicePorts service_ports_;
+  std::set<std::string> dirty_;    // apps to look at
+  std::set<std::string> waiting_;  // apps with instances that found no place
   bool settling_ = false;
   // When to look at an app again; "" for the limits of deployments.
   std::set<std::pair<base::Instant, std::string>> timers_;

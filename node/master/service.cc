@@ -16,6 +16,7 @@ using base::Result;
 
 constexpr auto kLeaderPatience = std::chrono::seconds(10);
 constexpr auto kCommitMax = std::chrono::seconds(30);
+constexpr auto kReadMax = std::chrono::seconds(30);
 constexpr base::Duration kRetryMin = std::chrono::milliseconds(20);
 constexpr base::Duration kRetryMax = std::chrono::seconds(2);
 constexpr auto kKeepAlive = std::chrono::seconds(15);
@@ -31,6 +32,7 @@ void merge(Effects& into, Effects from) {
   into.apps.merge(from.apps);
   into.deployments.merge(from.deployments);
   into.specs.merge(from.specs);
+  into.history.merge(from.history);
   into.groups = into.groups || from.groups;
   into.services = into.services || from.services;
   std::move(from.events.begin(), from.events.end(), std::back_inserter(into.events));
@@ -177,6 +179,34 @@ Result<rest::Response> MasterService::commit(Work work) {
                  "commit_timed_out"};
   }
   return answer.get();
+}
+
+Result<void> MasterService::read(std::function<void(const Scheduler&)> look) {
+  struct Reader {
+    std::promise<Result<void>> promise;
+    std::mutex mutex;  // held while the look runs, which uses what the caller owns
+    bool abandoned = false;
+  };
+  const auto reader = std::make_shared<Reader>();
+  std::future<Result<void>> done = reader->promise.get_future();
+  const std::weak_ptr<MasterService*> self = self_;
+  parts_.loop.post([self, reader, look = std::move(look)] {
+    const auto alive = self.lock();
+    if (!alive) {
+      reader->promise.set_value(Error{Code::unavailable, "masterd is stopping", "master_stopping"});
+      return;
+    }
+    const std::lock_guard lock(reader->mutex);
+    if (reader->abandoned) return;
+    look(*(*alive)->scheduler_);
+    reader->promise.set_value({});
+  });
+  if (done.wait_for(kReadMax) != std::future_status::ready) {
+    const std::lock_guard lock(reader->mutex);
+    reader->abandoned = true;
+    return Error{Code::timed_out, "masterd is too busy to be read", "read_timed_out"};
+  }
+  return done.get();
 }
 
 Result<std::int64_t> MasterService::report(const std::string& node,

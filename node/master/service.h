@@ -7,7 +7,7 @@
 // 2. One batch is written at a time; what changes meanwhile is the next batch, so many changes
 // share one write.
 // 3. A write that fails is repeated until it succeeds or another masterd leads; then this one ends.
-// Threads: all on the loop thread, but commit(), which is called by route handlers on workers.
+// Threads: all on the loop thread, but commit() and read(), which route handlers call on workers.
 #pragma once
 
 #include <functional>
@@ -56,12 +56,18 @@ class MasterService {
   MesosIdentity identity() const;
   rest::Metrics& metrics() { return parts_.metrics; }
   base::Json health() const;
+  // Everything that was decided is durable.
+  bool is_idle() const { return !writing_ && !pending_.must_write(); }
 
   // Runs `work` on the loop thread and returns its response once everything it changed is durable.
   // Threads: any but the loop's. Errors: those of `work`; timed_out commit_timed_out; unavailable
   // master_stopping.
   using Work = std::function<base::Result<rest::Response>(Scheduler&)>;
   base::Result<rest::Response> commit(Work work);
+
+  // Runs `look` on the loop thread, between the loop's other work, and returns when it has run.
+  // Threads: any but the loop's. Errors: timed_out read_timed_out; unavailable master_stopping.
+  base::Result<void> read(std::function<void(const Scheduler&)> look);
 
   base::Result<std::int64_t> report(const std::string& node, const api::StatusReport& report);
   // An event of the API itself, api_post_event for instance.

@@ -138,11 +138,13 @@ struct Effects {
   std::set<std::string> apps;
   std::set<std::string> deployments;
   std::set<std::string> specs;
+  std::set<std::string> history;  // versions of the root group
   bool groups = false;
   bool services = false;
   std::vector<Event> events;
   bool must_write() const {
-    return groups || !nodes.empty() || !apps.empty() || !deployments.empty() || !specs.empty();
+    return groups || !nodes.empty() || !apps.empty() || !deployments.empty() || !specs.empty() ||
+           !history.empty();
   }
 };
 

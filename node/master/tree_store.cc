@@ -18,8 +18,10 @@ constexpr const char* kRoot = "/gestalt/master";
 constexpr const char* kLeader = "/gestalt/master/leader";
 constexpr const char* kFramework = "/gestalt/master/framework";
 constexpr const char* kGroups = "/gestalt/master/groups";
+constexpr const char* kHistory = "/gestalt/master/history";
 constexpr const char* kApps = "/gestalt/master/apps";
 constexpr const char* kDeployments = "/gestalt/master/deployments";
+constexpr std::size_t kPartMax = 256 << 10;  // bytes, of a record of the history
 constexpr std::size_t kOperationsMax = 900;  // of the 1,000 that a multi may have
 
 std::string app_path(const std::string& id) {
@@ -61,9 +63,22 @@ void write_app(const Scheduler& scheduler, const std::string& id, WrittenVersion
 
 std::string groups_text(const Scheduler& scheduler) {
   Json groups = Json::object();
-  for (const auto& [id, info] : scheduler.groups())
-    groups[id] = {{"dependencies", info.dependencies}, {"version", info.version}};
-  return base::dump_json({{"groups", groups}, {"versions", scheduler.group_versions()}});
+  for (const auto& [id, info] : scheduler.groups()) groups[id] = to_json(info);
+  return base::dump_json({{"groups", groups}});
+}
+
+void write_history(const Scheduler& scheduler, const std::string& version,
+                   std::vector<Write>& writes) {
+  const std::string path = std::string(kHistory) + "/" + version;
+  const GroupVersion* record = scheduler.history().find(version);
+  if (record == nullptr) {
+    writes.push_back({path, std::nullopt});
+    return;
+  }
+  const std::vector<std::string> parts = to_parts(*record, kPartMax);
+  writes.push_back({path, base::dump_json({{"parts", parts.size()}})});
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    writes.push_back({path + "/" + std::to_string(i), parts[i]});
 }
 
 std::string deployment_text(const Deployment& deployment) {
@@ -150,6 +165,7 @@ std::vector<Write> make_writes(const Scheduler& scheduler, const Effects& effect
   }
   for (const std::string& id : effects.apps) write_app(scheduler, id, written, writes);
   if (effects.groups) writes.push_back({kGroups, groups_text(scheduler)});
+  for (const std::string& version : effects.history) write_history(scheduler, version, writes);
   for (const std::string& id : effects.deployments) {
     const auto found = scheduler.deployments().find(id);
     std::optional<std::string> text;
@@ -170,8 +186,9 @@ std::vector<Write> make_writes(const Scheduler& scheduler, const Effects& effect
 
 Result<void> TreeStore::lead(const std::string& who, std::chrono::milliseconds patience) {
   for (const std::string& path :
-       {std::string(kApps), std::string(kDeployments), std::string(api::kAssignPath),
-        std::string(api::kSpecsPath), std::string(api::kNodesPath), std::string(api::kLivePath)})
+       {std::string(kApps), std::string(kDeployments), std::string(kHistory),
+        std::string(api::kAssignPath), std::string(api::kSpecsPath), std::string(api::kNodesPath),
+        std::string(api::kLivePath)})
     TRY(coordination::ensure_path(tree_, path));
   const auto give_up = std::chrono::steady_clock::now() + patience;
   while (true) {
@@ -223,20 +240,15 @@ Result<TreeStore::Loaded> TreeStore::load(base::Rng& rng) {
   }
   if (const auto groups = TRY(find_json(kGroups))) {
     base::Fields fields(*groups);
-    fields.optional("versions", loaded.snapshot.group_versions);
     if (const Json* list = fields.find_object("groups")) {
       for (const auto& [id, info] : list->items()) {
-        base::Fields in(info);
-        GroupInfo group;
-        in.optional("dependencies", group.dependencies);
-        in.optional("version", group.version);
-        TRY(in.finish(base::UnknownFields::ignore));
-        loaded.snapshot.groups[id] = std::move(group);
+        loaded.snapshot.groups[id] = TRY(read_group_info(info));
       }
     }
     TRY(fields.finish(base::UnknownFields::ignore));
   }
   TRY(load_apps(loaded));
+  TRY(load_history(loaded));
   TRY(load_deployments(loaded));
   TRY(load_assignments(loaded));
   return loaded;
@@ -268,6 +280,36 @@ Result<void> TreeStore::load_apps(Loaded& loaded) {
     loaded.snapshot.apps.push_back(std::move(record));
   }
   return {};
+}
+
+// A record that cannot be read ends the history: what is older cannot be told any more.
+Result<void> TreeStore::load_history(Loaded& loaded) {
+  const auto versions = TRY(list(kHistory));
+  for (const std::string& name : versions) {
+    const std::string path = std::string(kHistory) + "/" + name;
+    auto record = load_group_version(path, name);
+    if (record) {
+      loaded.snapshot.history.push_back(*std::move(record));
+    } else {
+      loaded.problems.push_back(path + ": " + record.error().detail);
+      loaded.snapshot.history.clear();
+    }
+  }
+  return {};
+}
+
+Result<GroupVersion> TreeStore::load_group_version(const std::string& path,
+                                                   const std::string& name) {
+  GroupVersion record{name, {}, {}};
+  const auto head = TRY(find_json(path));
+  const auto parts = TRY(list(path));
+  if (!head || !head->is_object() || head->value("parts", Json()) != parts.size())
+    return corrupt("group version " + name);
+  for (const std::string& part : parts) {
+    const auto json = TRY(find_json(path + "/" + part));
+    if (json) TRY(read_part(*json, record));
+  }
+  return record;
 }
 
 Result<void> TreeStore::load_deployments(Loaded& loaded) {

@@ -3,7 +3,8 @@
 //
 // /gestalt/master/leader               ephemeral; holds its place for one masterd
 // /gestalt/master/framework            the Mesos framework id
-// /gestalt/master/groups               groups and the versions of the root
+// /gestalt/master/groups               groups
+// /gestalt/master/history/<version>    what a change of the root group replaced, in parts below it
 // /gestalt/master/apps/<app>           the current definition; '/' in the id is '_' here
 // /gestalt/master/apps/<app>/<version> definitions of the past
 // /gestalt/master/deployments/<id>     deployments under way
@@ -58,6 +59,8 @@ class TreeStore {
   base::Result<std::optional<base::Json>> find_json(const std::string& path);
   base::Result<std::vector<std::string>> list(const std::string& path);
   base::Result<void> load_apps(Loaded& loaded);
+  base::Result<void> load_history(Loaded& loaded);
+  base::Result<GroupVersion> load_group_version(const std::string& path, const std::string& name);
   base::Result<void> load_deployments(Loaded& loaded);
   base::Result<void> load_assignments(Loaded& loaded);
   base::Result<void> refresh(const std::vector<Write>& writes);

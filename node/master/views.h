@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scheduler's state as Marathon's JSON: pure reads for the routes and the event stream.
 //
+// In two steps, so that big lists cost the loop little: look_at() copies what a view needs on the
+// scheduler's thread; what renders an AppView runs on any thread.
 // 1. Field names and shapes are those of Marathon 1.11. Clients with fixed schemas refuse fields
-// they do not know, so nothing of ours is added unless the client sent it. Threads: the
-// scheduler's.
+// they do not know, so nothing of ours is added unless the client sent it. Threads: functions that
+// take a Scheduler: the scheduler's; the others any.
 #pragma once
 
 #include <optional>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "common/base/json.h"
+#include "node/master/json_text.h"
 #include "node/master/scheduler.h"
 
 namespace node::master {
@@ -27,6 +30,24 @@ struct AppEmbed {
 // Reads ?embed=apps.tasks, app.tasks, group.apps.tasks, apps.failures, …
 AppEmbed read_app_embed(const std::vector<std::string>& embed, AppEmbed start = {});
 
+struct Counts {
+  int staged = 0;
+  int running = 0;
+  int healthy = 0;
+  int unhealthy = 0;
+};
+
+// One app at one time. Instances are copied only for the parts that show them.
+struct AppView {
+  AppPtr app;
+  std::string deployment;
+  Counts counts;
+  std::optional<TaskFailure> last_failure;
+  std::vector<Instance> instances;
+};
+// Requires: the app is not being removed. Cost: O(instances).
+AppView look_at(const Scheduler& scheduler, const AppState& app, const AppEmbed& embed);
+
 struct GroupEmbed {
   bool apps = true;
   bool groups = true;
@@ -34,18 +55,39 @@ struct GroupEmbed {
 };
 GroupEmbed read_group_embed(const std::vector<std::string>& embed);
 
-// One app as Marathon shows it. Requires: the app is not being removed.
+// One app as Marathon shows it.
+base::Json app_json(const AppView& view, const AppEmbed& embed);
 base::Json app_json(const Scheduler& scheduler, const AppState& app, const AppEmbed& embed);
 // A definition of the past: the document, its version and versionInfo.
 base::Json version_json(const App& app);
+// `app` is the instance's current definition, or null.
+base::Json task_json(const Instance& instance, const App* app);
 base::Json task_json(const Scheduler& scheduler, const Instance& instance);
-// GET /v2/tasks as text: app, service port, host:port of each running instance.
-std::string tasks_text(const Scheduler& scheduler);
-base::Json queue_json(const Scheduler& scheduler);
-// Nothing when there is no such group.
-std::optional<base::Json> group_json(const Scheduler& scheduler, const std::string& id,
-                                     const GroupEmbed& embed);
+// An app's lines of GET /v2/tasks as text: service port, host:port of each running instance.
+std::string tasks_text(const AppView& view);
+
+// An app that waits for a place or for its back-off.
+struct QueueEntry {
+  AppPtr app;
+  std::int64_t missing = 0;
+  std::string waiting_since;
+  std::int64_t delay_left_seconds = 0;
+  Refusals refusals;
+};
+std::vector<QueueEntry> look_at_queue(const Scheduler& scheduler);
+base::Json queue_json(const std::vector<QueueEntry>& entries);
+
+// A group and all in it at one time.
+struct GroupView {
+  std::string id;
+  std::string version;                      // of the root; empty: the last change of anything in it
+  std::map<std::string, GroupInfo> groups;  // in it
+  std::vector<AppView> apps;                // in it, by id
+};
+// As JSON text. Cost: O((apps + groups) · depth).
+std::string group_text(const GroupView& view, const GroupEmbed& embed);
 bool has_group(const Scheduler& scheduler, const std::string& id);
+bool has_group(const GroupContent& content, const std::string& id);
 
 base::Json steps_json(const Deployment& deployment);
 base::Json current_actions_json(const Deployment& deployment);
@@ -62,11 +104,31 @@ struct MesosIdentity {
   std::string address;  // of this master
   int port = 5050;
 };
-base::Json mesos_state(const Scheduler& scheduler, const MesosIdentity& identity);
-base::Json mesos_summary(const Scheduler& scheduler, const MesosIdentity& identity);
-base::Json mesos_slaves(const Scheduler& scheduler);
-base::Json mesos_tasks(const Scheduler& scheduler, const MesosIdentity& identity);
-base::Json mesos_frameworks(const Scheduler& scheduler, const MesosIdentity& identity);
-base::Json mesos_metrics(const Scheduler& scheduler);
+struct MesosNode {
+  api::Node info;
+  bool known = false;
+  bool live = false;
+  Usage used;
+};
+// What Mesos' views need besides the tasks, at one time.
+struct MesosView {
+  MesosIdentity identity;
+  std::vector<MesosNode> nodes;
+  std::map<std::string, int> states;  // TASK_RUNNING → how many
+};
+MesosView look_at_mesos(const Scheduler& scheduler, MesosIdentity identity);
+base::Json mesos_task(const Instance& instance, const App* app, const MesosIdentity& identity);
+// The two lists of tasks that a framework has.
+struct MesosTasks {
+  ListText reachable;
+  ListText unreachable;
+  void add(const Instance& instance, const App* app, const MesosIdentity& identity);
+};
+// JSON texts; they take the tasks.
+std::string mesos_state(const MesosView& view, MesosTasks& tasks);
+std::string mesos_frameworks(const MesosView& view, MesosTasks& tasks);
+base::Json mesos_summary(const MesosView& view);
+base::Json mesos_slaves(const MesosView& view);
+base::Json mesos_metrics(const MesosView& view);
 
 }  // namespace node::master

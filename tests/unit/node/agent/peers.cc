@@ -117,23 +117,4 @@ std::unique_ptr<sys::AsyncHttp> make_http(sys::EventLoop& loop) {
   return UNWRAP(sys::AsyncHttp::make(loop));
 }
 
-void run_until(sys::EventLoop& loop, const std::function<bool()>& done) {
-  bool in_time = true;
-  // The test has no event of its own to wait for: it looks after every millisecond.
-  const auto look = loop.every(std::chrono::milliseconds(1), [&] {
-    if (done()) loop.stop();
-  });
-  const auto end = loop.after(std::chrono::seconds(5), [&] {
-    in_time = false;
-    loop.stop();
-  });
-  CHECK_OK(loop.run());
-  CHECK_TEXT(in_time, "what was waited for did not come");
-}
-
-void run_for(sys::EventLoop& loop, std::chrono::milliseconds time) {
-  const auto end = loop.after(time, [&] { loop.stop(); });
-  CHECK_OK(loop.run());
-}
-
 }  // namespace agent_test

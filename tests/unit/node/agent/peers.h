@@ -12,6 +12,7 @@
 #include "common/sys/event_loop.h"
 #include "common/sys/http_client.h"
 #include "node/api/status.h"
+#include "tests/support/run_loop.h"
 #include "tests/support/temp_folder.h"
 
 namespace agent_test {
@@ -55,9 +56,7 @@ class Peers {
 std::unique_ptr<sys::EventLoop> make_loop();
 std::unique_ptr<sys::AsyncHttp> make_http(sys::EventLoop& loop);
 
-// Runs the loop until `done`; fails the test after five seconds.
-void run_until(sys::EventLoop& loop, const std::function<bool()>& done);
-// Runs the loop for a while, for what must not happen.
-void run_for(sys::EventLoop& loop, std::chrono::milliseconds time);
+using test_support::run_for;
+using test_support::run_until;
 
 }  // namespace agent_test

@@ -82,11 +82,32 @@ TEST(Edits, a_group_brings_and_removes_what_it_lists) {
 
 TEST(Edits, a_group_scales_and_goes_back_to_a_version) {
   apply(group("/shop", R"({"apps":[{"id":"web","cmd":"x","instances":3}]})"));
-  const std::string version = cluster.scheduler.group_versions().back();
+  const std::string version = cluster.scheduler.history().versions().back().version;
   apply(group("/shop", R"({"scaleBy":1.5})"));
   LONGS_EQUAL(5, cluster.healthy("/shop/web"));
   apply(group("/shop", ("{\"version\":\"" + version + "\"}").c_str()));
   LONGS_EQUAL(3, cluster.healthy("/shop/web"));
+}
+
+TEST(Edits, a_group_goes_back_to_what_has_been_removed_since) {
+  apply(group("/shop", R"({"dependencies":["/db"],"apps":[{"id":"web","cmd":"x","instances":2}],
+      "groups":[{"id":"jobs","apps":[{"id":"mail","cmd":"m"}]},{"id":"empty"}]})"));
+  const std::string version = cluster.scheduler.history().versions().back().version;
+  const GroupContent before = cluster.scheduler.content_at(version);
+  apply(group("/shop", R"({"dependencies":[],"apps":[{"id":"new","cmd":"x"}],"groups":[]})"));
+  CHECK(cluster.scheduler.apps().size() == 1);
+  apply(group("/shop", ("{\"version\":\"" + version + "\"}").c_str()));
+  LONGS_EQUAL(2, cluster.healthy("/shop/web"));
+  LONGS_EQUAL(1, cluster.healthy("/shop/jobs/mail"));
+  CHECK(cluster.scheduler.find_app("/shop/new") == nullptr);
+  CHECK(cluster.scheduler.groups().contains("/shop/empty"));
+  for (const auto& [id, app] : before.apps)
+    CHECK(*app->document == *cluster.scheduler.find_app(id)->current->document);
+  for (const auto& [id, info] : before.groups)
+    CHECK(info.dependencies == cluster.scheduler.groups().at(id).dependencies);
+  CHECK_ERROR(
+      Code::not_found, "version_unknown",
+      edit_group(cluster.scheduler, "/other", {{"version", version}}, Create::yes, problems));
 }
 
 TEST(Edits, wrong_groups_name_the_place) {
@@ -148,30 +169,6 @@ TEST(Edits, layers_count_the_longest_way) {
   LONGS_EQUAL(3, layers.at("d"));
   CHECK(!has_cycle(needs));
   CHECK(has_cycle({{"a", {"b"}}, {"b", {"a"}}, {"c", {}}}));
-}
-
-TEST(Edits, views_have_the_fields_that_clients_read) {
-  apply(group("/shop", R"({"apps":[{"id":"web","cmd":"x","instances":2}]})"));
-  const AppState& app = *cluster.scheduler.find_app("/shop/web");
-  const Json shown = app_json(cluster.scheduler, app, {.tasks = true});
-  LONGS_EQUAL(2, shown["tasksRunning"].get<int>());
-  CHECK(shown["tasks"][0]["state"] == "TASK_RUNNING");
-  CHECK(shown["tasks"][0]["servicePorts"][0] == 10000);
-  const auto tree =
-      group_json(cluster.scheduler, "/", read_group_embed({"group.groups", "group.apps"}));
-  CHECK((*tree)["groups"][0]["apps"][0]["id"] == "/shop/web");
-  CHECK(!(*tree)["groups"][0]["apps"][0].contains("tasksRunning"));
-  CHECK(!group_json(cluster.scheduler, "/none", {}));
-  const std::string text = tasks_text(cluster.scheduler);
-  CHECK(text.starts_with("shop_web\t10000\t10.0.0.1:3000\t"));
-  const Json mesos = mesos_state(cluster.scheduler, {"fw", "10.0.0.9", 5050});
-  CHECK(mesos["leader"] == "master@10.0.0.9:5050");
-  CHECK(mesos["slaves"][0]["pid"] == "slave(1)@10.0.0.1:5051");
-  const Json& task = mesos["frameworks"][0]["tasks"][0];
-  CHECK(task["name"] == "web.shop");
-  CHECK(task["resources"]["ports"] == "[3000-3000]");
-  CHECK(task["statuses"][0]["container_status"]["network_infos"][0]["ip_addresses"][0]
-            ["ip_address"] == "10.0.0.1");
 }
 
 TEST(Edits, an_event_filter_takes_types_and_a_format) {

@@ -202,7 +202,7 @@ class Simulation {
       snapshot.apps.push_back(std::move(record));
     }
     snapshot.groups = from.groups();
-    snapshot.group_versions = from.group_versions();
+    snapshot.history = {from.history().versions().begin(), from.history().versions().end()};
     for (const auto& [id, deployment] : from.deployments()) {
       Snapshot::DeploymentRecord record{deployment, {}};
       for (const auto& [app, original] : deployment.originals)
