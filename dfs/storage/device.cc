@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dfs/storage/device.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "common/base/bytes.h"
+#include "common/base/crc32c.h"
+#include "common/base/log.h"
+
+namespace dfs::storage {
+namespace {
+
+using base::Result;
+
+constexpr std::string_view kGenerationKey = "d";
+constexpr std::uint8_t kFormat = 1;
+constexpr std::size_t kImagesPerRecord = 256;  // about 1 MiB
+constexpr const char* kImagesPath = "images";
+
+Result<std::uint64_t> load_generation(BlockIndex& index) {
+  const auto stored = TRY(index.find(kGenerationKey));
+  if (!stored) return std::uint64_t{0};
+  base::ByteReader in(TRY(base::open_record(kGenerationKey, kFormat, *stored)));
+  return in.u64();
+}
+
+std::string encode_generation(std::uint64_t generation) {
+  return base::seal_record(kGenerationKey, kFormat, base::ByteWriter().u64(generation).bytes());
+}
+
+struct Image {
+  ObjectName name;
+  BlockNumber block = 0;
+  std::string content;
+};
+
+// One record of the images' file.
+Result<std::vector<Image>> decode_images(std::string_view record, std::uint64_t generation) {
+  base::ByteReader in(TRY(base::open_record("images", kFormat, record)));
+  std::vector<Image> images;
+  const std::uint64_t written_for = TRY(in.u64());
+  if (written_for != generation) return images;
+  while (!in.rest().empty()) {
+    const std::uint32_t group = TRY(in.u32());
+    const std::uint64_t object = TRY(in.u64());
+    const std::uint64_t block = TRY(in.u64());
+    const std::string_view content = TRY(in.text());
+    if (content.size() != kBlockBytes)
+      return base::Error{base::Code::corrupt, "an image is no block", "record_corrupt"};
+    images.push_back({{group, object}, block, std::string(content)});
+  }
+  return images;
+}
+
+// All whole images of a checkpoint; a record that is not whole ends them, and then nothing of its
+// checkpoint was put in place.
+Result<std::vector<Image>> read_images(base::DiskFile& file, std::uint64_t generation) {
+  std::vector<Image> images;
+  const std::uint64_t size = TRY(file.size());
+  std::uint64_t at = 0;
+  while (at + 4 <= size) {
+    std::string head(4, '\0');
+    TRY(file.read(at, head));
+    const std::uint32_t length = TRY(base::ByteReader(head).u32());
+    if (length == 0 || length > size - at - 4) break;
+    std::string record(length, '\0');
+    TRY(file.read(at + 4, record));
+    const Result<std::vector<Image>> part = decode_images(record, generation);
+    if (!part || part->empty()) break;
+    images.insert(images.end(), part->begin(), part->end());
+    at += 4 + length;
+  }
+  return images;
+}
+
+}  // namespace
+
+void end_for_device(const base::Error& error) {
+  base::log::failure("DFS_DEVICE_FAILED",
+                     "the storage device failed; this process ends and leaves its groups", {},
+                     error);
+  std::abort();
+}
+
+// A checkpoint under way.
+struct Device::Run {
+  struct Part {
+    Asked asked;  // without a store: it was forgotten
+    Frozen frozen;
+  };
+  std::uint64_t generation = 0;
+  std::vector<Part> parts;
+  std::set<std::string, std::greater<>> folders;
+  Result<void> outcome;
+};
+
+Device::Device(base::Disk& disk, BlockIndex& index, DiskExecutor executor, Options options)
+    : disk_(disk),
+      index_(index),
+      executor_(std::move(executor)),
+      options_(std::move(options)),
+      files_(disk, options_.files_max) {}
+
+Result<std::unique_ptr<Device>> Device::open(base::Disk& disk, BlockIndex& index,
+                                             DiskExecutor executor, Options options) {
+  std::unique_ptr<Device> device(new Device(disk, index, std::move(executor), std::move(options)));
+  device->generation_ = TRY(load_generation(index));
+  device->images_ = TRY(disk.open(kImagesPath, base::OpenMode::create));
+  TRY(disk.sync_folder(""));
+  TRY(device->restore_images());
+  device->free_ = TRY(disk.free_bytes());
+  return device;
+}
+
+Result<void> Device::restore_images() {
+  const std::vector<Image> images = TRY(read_images(*images_, generation_ + 1));
+  if (images.empty()) return {};
+  // The process may have been killed: then they are readable, but not yet durable.
+  TRY(images_->sync());
+  std::map<std::string, SumPage> pages;
+  std::vector<DataFileHandle> files;
+  for (const Image& image : images) {
+    const std::string key =
+        index_key(image.name.group, {image.name.object, image.block / kPageBlocks});
+    auto found = pages.find(key);
+    if (found == pages.end()) {
+      const auto stored = TRY(index_.find(key));
+      if (!stored) continue;
+      found = pages.emplace(key, TRY(decode_page(key, *stored))).first;
+    }
+    SumPage& page = found->second;
+    const std::size_t place = image.block % kPageBlocks;
+    if (!page.present[place]) continue;
+    page.sums[place] = base::crc32c(image.content);
+    page.bad.reset(place);
+    const DataFileHandle file = TRY(files_.make(image.name));
+    TRY(file->grow((image.block + 1) * kBlockBytes));
+    TRY(file->file->write(image.block * kBlockBytes, image.content));
+    files.push_back(file);
+  }
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  for (const DataFileHandle& file : files) TRY(file->file->sync());
+  for (const std::string& folder : files_.take_changed_folders()) TRY(disk_.sync_folder(folder));
+  std::vector<BlockIndex::Change> changes;
+  for (const auto& [key, page] : pages) changes.push_back({key, encode_page(key, page)});
+  changes.push_back({std::string(kGenerationKey), encode_generation(generation_ + 1)});
+  TRY(index_.commit(changes));
+  ++generation_;
+  return {};
+}
+
+void Device::fail(const base::Error& error) {
+  if (failed_) return;
+  failed_ = true;
+  options_.failed(error);
+}
+
+Device::Asked* Device::find_asked(const ObjectStore& store) {
+  for (Asked& asked : asked_)
+    if (asked.store == &store) return &asked;
+  return nullptr;
+}
+
+void Device::checkpoint(ObjectStore& store, Done done) {
+  Asked* asked = find_asked(store);
+  if (asked == nullptr) asked = &asked_.emplace_back(Asked{&store, {}});
+  asked->done.push_back(std::move(done));
+  if (!run_ && !failed_) begin();
+}
+
+void Device::after_change(ObjectStore& store) {
+  if (store.held_blocks() < options_.held_max && store.dirty_files() < options_.dirty_files_max)
+    return;
+  if (find_asked(store) == nullptr) checkpoint(store, [](const std::string&) {});
+}
+
+void Device::forget(const ObjectStore& store) {
+  std::erase_if(asked_, [&store](const Asked& asked) { return asked.store == &store; });
+  if (!run_) return;
+  for (Run::Part& part : run_->parts)
+    if (part.asked.store == &store) part.asked = {};
+}
+
+void Device::begin() {
+  run_ = std::make_shared<Run>();
+  run_->generation = generation_ + 1;
+  for (Asked& asked : asked_) {
+    Frozen frozen = asked.store->freeze();
+    run_->parts.push_back({std::move(asked), std::move(frozen)});
+  }
+  asked_.clear();
+  run_->folders = files_.take_changed_folders();
+  const std::weak_ptr<bool> alive = alive_;
+  executor_([this, run = run_] { run->outcome = store_images(*run); },
+            [this, alive, run = run_] {
+              if (!alive.expired()) write_back(run);
+            });
+}
+
+Result<void> Device::store_images(const Run& run) {
+  std::uint64_t at = 0;
+  base::ByteWriter body;
+  std::size_t count = 0;
+  const auto flush = [&]() -> Result<void> {
+    const std::string record = base::seal_record("images", kFormat, body.take());
+    const std::string framed = base::ByteWriter().text(record).take();
+    TRY(images_->write(at, framed));
+    at += framed.size();
+    body = {};
+    count = 0;
+    return {};
+  };
+  for (const Run::Part& part : run.parts) {
+    for (const auto& [name, image] : part.frozen.images) {
+      if (count == 0) body.u64(run.generation);
+      body.u32(part.frozen.group).u64(name.object).u64(name.block).text(*image);
+      if (++count == kImagesPerRecord) TRY(flush());
+    }
+  }
+  if (count > 0) TRY(flush());
+  if (at > 0) TRY(images_->sync());
+  return {};
+}
+
+void Device::write_back(const std::shared_ptr<Run>& run) {
+  if (!run->outcome) return fail(run->outcome.error());
+  for (Run::Part& part : run->parts) {
+    if (part.asked.store == nullptr) continue;
+    const Result<void> written = part.asked.store->write_back(part.frozen);
+    if (!written) return fail(written.error());
+  }
+  run->folders.merge(files_.take_changed_folders());
+  const std::weak_ptr<bool> alive = alive_;
+  executor_([this, run] { run->outcome = make_durable(*run); },
+            [this, alive, run] {
+              if (!alive.expired()) finish(run);
+            });
+}
+
+Result<void> Device::make_durable(const Run& run) {
+  for (const Run::Part& part : run.parts)
+    for (const DataFileHandle& file : part.frozen.files) TRY(file->file->sync());
+  for (const std::string& folder : run.folders) {
+    const Result<void> synced = disk_.sync_folder(folder);
+    if (!synced && synced.error().code != base::Code::not_found) return synced;
+  }
+  std::vector<BlockIndex::Change> changes;
+  for (const Run::Part& part : run.parts)
+    for (BlockIndex::Change& change : encode_frozen(part.frozen))
+      changes.push_back(std::move(change));
+  changes.push_back({std::string(kGenerationKey), encode_generation(run.generation)});
+  return index_.commit(changes);
+}
+
+void Device::finish(const std::shared_ptr<Run>& run) {
+  if (!run->outcome) return fail(run->outcome.error());
+  generation_ = run->generation;
+  ++checkpoints_;
+  for (const Run::Part& part : run->parts)
+    if (part.asked.store != nullptr) part.asked.store->thaw(part.frozen);
+  run_.reset();
+  const std::weak_ptr<bool> alive = alive_;
+  for (const Run::Part& part : run->parts) {
+    for (const Done& call : part.asked.done) {
+      call(part.frozen.state);
+      if (alive.expired()) return;
+    }
+  }
+  if (!asked_.empty() && !run_) begin();
+}
+
+void Device::measure_now() {
+  const Result<std::uint64_t> free = disk_.free_bytes();
+  if (!free) return fail(free.error());
+  free_ = *free;
+  written_ = 0;
+}
+
+void Device::measure(std::function<void()> then) {
+  auto outcome = std::make_shared<Result<std::uint64_t>>(std::uint64_t{0});
+  const std::uint64_t before = written_;
+  const std::weak_ptr<bool> alive = alive_;
+  executor_([this, outcome] { *outcome = disk_.free_bytes(); },
+            [this, alive, outcome, before, then = std::move(then)] {
+              if (alive.expired()) return;
+              if (!*outcome) return fail(outcome->error());
+              free_ = **outcome;
+              written_ -= std::min(before, written_);
+              then();
+            });
+}
+
+}  // namespace dfs::storage
