@@ -186,12 +186,12 @@ void Supervisor::on_start_failed(Instance& instance, std::string detail) {
 
 void Supervisor::on_running(Instance& instance, base::Result<sys::ServiceState> state) {
   if (!state) return end(instance, InstanceState::failed, "it ended while it was started");
+  instance.record.status.started_at = now_text();
   if (state->unit.active_state != "active" || state->unit.sub_state != "running") {
     return end_as(instance, *state);
   }
   const auto took = base::system_clock().now() - instance.begun;
   start_seconds_.observe(std::chrono::duration<double>(took).count());
-  instance.record.status.started_at = now_text();
   instance.record.status.message.clear();
   begin_running(instance, *state);
   persist(instance);

@@ -98,23 +98,21 @@ std::int64_t pids_max_of(const api::RunSpec& spec, std::int64_t pids_default) {
 std::string pid_file(const UnitInput& input) { return input.run_folder + "/pid"; }
 
 std::vector<UnitProperty> container_properties(const UnitInput& input) {
-  std::vector<UnitProperty> out;
+  const std::string& id = input.record.status.id.text();
+  const std::string state = input.run_folder + "/crun";
   std::vector<std::string> argv{input.oci_start, "run",     "--lower",
                                 input.tree,      "--layer", input.folder};
-  if (!input.disk.empty()) argv.insert(argv.end(), {"--disk", input.disk});
-  if (input.record.uid_first != 0) {
-    argv.push_back("--uid-first");
-    argv.push_back(std::to_string(input.record.uid_first));
-  }
-  for (const std::string& each :
-       {std::string("--"), input.crun, std::string("--root"), input.run_folder + "/crun",
-        std::string("--cgroup-manager=disabled"), std::string("run"), std::string("--detach"),
-        std::string("--pid-file"), pid_file(input), std::string("--bundle"), input.folder,
-        input.record.status.id.text()}) {
-    argv.push_back(each);
-  }
-  out.push_back({"Type", std::string("forking")});
-  out.push_back({"PIDFile", pid_file(input)});
+  const auto add = [&argv](std::initializer_list<std::string> words) {
+    argv.insert(argv.end(), words);
+  };
+  if (!input.disk.empty()) add({"--disk", input.disk});
+  if (input.record.uid_first != 0) add({"--uid-first", std::to_string(input.record.uid_first)});
+  add({"--pid-file", pid_file(input), "--fifo", state + "/" + id + "/exec.fifo"});
+  add({"--", input.crun, "--root", state, "--cgroup-manager=disabled"});
+  add({"create", "--pid-file", pid_file(input), "--bundle", input.folder, id});
+  std::vector<UnitProperty> out;
+  // The helper names the container's process before it lets it go.
+  out.push_back({"Type", std::string("notify")});
   out.push_back({"ExecStart", std::vector<std::vector<std::string>>{escape_dollars(argv)}});
   add_common(input, out);
   return out;

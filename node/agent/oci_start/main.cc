@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// gestalt-oci-start: makes the place in which crun starts a container, then becomes crun.
+// gestalt-oci-start: makes the place in which crun creates a container, has it created, lets it go.
 //
-//   gestalt-oci-start run  [--lower TREE --layer DIR [--disk FILE] [--uid-first N]]
-//                          -- PROGRAM ARGUMENT…
+//   gestalt-oci-start run --lower TREE --layer DIR [--disk FILE] [--uid-first N]
+//                         --pid-file FILE --fifo FILE -- CRUN ARGUMENT… create ARGUMENT…
 //   gestalt-oci-start exec --pid PID [--uid N] -- PROGRAM ARGUMENT…
 //   gestalt-oci-start process --uid N -- PROGRAM ARGUMENT…
 //
-// `run` is the ExecStart of a container's unit. All mounts are made in a mount namespace of its
-// own, so they vanish with the container's last process and nobody has to undo them.
+// `run` is the ExecStart of a container's unit (Type=notify). A child makes all mounts in a mount
+// namespace of its own and becomes crun; the mounts vanish with the container's last process and
+// nobody has to undo them. The container waits at crun's FIFO until systemd knows it (hand_over.h).
 // 1. A hybrid cgroup hierarchy loses /sys/fs/cgroup/unified in the new namespace, because crun 1.8
 //    refuses it otherwise.
-// 2. With --lower, TREE (read-only image) and DIR/upper (this instance's changes) become one
-//    overlay at kRoot. With --uid-first the tree is mapped, so that its owner 0 is the user
-//    namespace's owner 0; DIR/upper must belong to N already. (Overlayfs writes to the upper layer
-//    as the mounting user, whom a mapped layer would not know.)
+// 2. TREE (read-only image) and DIR/upper (this instance's changes) become one overlay at kRoot.
+//    With --uid-first the tree is mapped, so that its owner 0 is the user namespace's owner 0;
+//    DIR/upper must belong to N already. (Overlayfs writes to the upper layer as the mounting user,
+//    whom a mapped layer would not know.)
 // 3. With --disk the changes lie in that file's file system instead (disk.h). Without a loop device
 //    the container starts all the same: the agent reads back that the limit is not effective.
+// 4. The unit's CPU limit does not hold for the making, only for the container (cgroups.h).
 // `exec` joins the control groups of process PID first, so that a health check's command counts
 // against the limits of its instance; with --uid it becomes that user for good.
 // `process` becomes user N, who needs no entry in passwd as systemd's User= would demand.
-// Exit status when crun was not reached: 120, with one line on stderr.
+// Exit status of `run`: crun's, or 120 with one line on stderr when it was not reached.
 // Static and without the C++ library: it is started once per container.
 // Source: mount_setattr(2), open_tree(2), Documentation/filesystems/overlayfs.rst.
 #include <errno.h>
@@ -39,7 +41,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "node/agent/oci_start/cgroups.h"
 #include "node/agent/oci_start/disk.h"
+#include "node/agent/oci_start/hand_over.h"
 
 namespace {
 
@@ -59,6 +63,8 @@ struct Options {
   const char* lower = nullptr;
   const char* layer = nullptr;
   const char* disk = nullptr;
+  const char* pid_file = nullptr;
+  const char* fifo = nullptr;
   const char* pid = nullptr;
   unsigned uid_first = 0;
   unsigned uid = 0;
@@ -85,6 +91,8 @@ Options parse(int argc, char** argv) {
     if (strcmp(argv[i], "--lower") == 0) out.lower = value;
     if (strcmp(argv[i], "--layer") == 0) out.layer = value;
     if (strcmp(argv[i], "--disk") == 0) out.disk = value;
+    if (strcmp(argv[i], "--pid-file") == 0) out.pid_file = value;
+    if (strcmp(argv[i], "--fifo") == 0) out.fifo = value;
     if (strcmp(argv[i], "--pid") == 0) out.pid = value;
     if (strcmp(argv[i], "--uid") == 0) {
       out.uid = static_cast<unsigned>(strtoul(value, nullptr, 10));
@@ -95,8 +103,10 @@ Options parse(int argc, char** argv) {
     ++i;
   }
   const bool complete = out.program != nullptr && out.program[0] != nullptr &&
-                        (out.lower == nullptr) == (out.layer == nullptr) &&
-                        (out.disk == nullptr || out.layer != nullptr) &&
+                        (out.mode == Mode::run) == (out.lower != nullptr) &&
+                        (out.mode == Mode::run) == (out.layer != nullptr) &&
+                        (out.mode == Mode::run) == (out.pid_file != nullptr) &&
+                        (out.mode == Mode::run) == (out.fifo != nullptr) &&
                         (out.mode == Mode::exec) == (out.pid != nullptr) &&
                         (out.mode != Mode::process || out.uid != 0);
   if (!complete) {
@@ -198,40 +208,6 @@ void mount_overlay(const Options& options) {
   if (mount("overlay", kRoot, "overlay", MS_NODEV, data) != 0) fail("mount overlay", data);
 }
 
-// /proc/PID/cgroup has lines "number:controllers:path"; an empty controller list is version 2.
-void join_cgroup(char* line) {
-  char* controllers = strchr(line, ':');
-  if (controllers == nullptr) return;
-  char* path = strchr(++controllers, ':');
-  if (path == nullptr) return;
-  *path++ = '\0';
-  const char* name = controllers;
-  if (strncmp(name, "name=", 5) == 0) name += 5;
-  char file[4608];
-  struct statfs info = {};
-  const bool unified = statfs("/sys/fs/cgroup", &info) == 0 && info.f_type == CGROUP2_SUPER_MAGIC;
-  if (*name == '\0' && !unified) name = "unified";
-  snprintf(file, sizeof file, "/sys/fs/cgroup/%s%s/cgroup.procs", unified ? "" : name, path);
-  const int fd = open(file, O_WRONLY | O_CLOEXEC);
-  // A hierarchy that is not mounted under this name sets no limits of ours.
-  if (fd < 0) return;
-  if (write(fd, "0", 1) != 1) fail("join", file);
-  close(fd);
-}
-
-void join_cgroups_of(const char* pid) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%s/cgroup", pid);
-  FILE* file = fopen(path, "re");
-  if (file == nullptr) fail("open", path);
-  char line[4096];
-  while (fgets(line, sizeof line, file) != nullptr) {
-    line[strcspn(line, "\n")] = '\0';
-    join_cgroup(line);
-  }
-  fclose(file);
-}
-
 void become(unsigned uid) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("prctl", "no_new_privs");
   if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 ||
@@ -240,21 +216,56 @@ void become(unsigned uid) {
   }
 }
 
+// A mount namespace of our own, as crun wants to see the world.
+void enter_namespace() {
+  if (unshare(CLONE_NEWNS) != 0) fail("unshare");
+  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) fail("mount", "private /");
+  leave_hybrid_cgroups();
+}
+
+[[noreturn]] void start(const Options& options) {
+  execv(options.program[0], options.program);
+  fail("exec", options.program[0]);
+}
+
+// Its exit status is ours when it fails.
+void create_container(const Options& options) {
+  const pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0) {
+    enter_namespace();
+    mount_overlay(options);
+    // crun would offer the socket to the container, and wait for what it says.
+    unsetenv("NOTIFY_SOCKET");
+    start(options);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) fail("wait for", options.program[0]);
+  }
+  if (WIFSIGNALED(status)) _exit(128 + WTERMSIG(status));
+  if (WEXITSTATUS(status) != 0) _exit(WEXITSTATUS(status));
+}
+
+int run(const Options& options) {
+  const oci_start::CpuLimit limit = oci_start::lift_cpu_limit();
+  create_container(options);
+  if (!oci_start::restore_cpu_limit(limit)) return kNotReached;
+  return oci_start::hand_over(options.pid_file, options.fifo) ? 0 : kNotReached;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
+  if (options.mode == Mode::run) return run(options);
   if (options.mode == Mode::process) {
     become(options.uid);
     execvp(options.program[0], options.program);
     fail("exec", options.program[0]);
   }
-  if (options.mode == Mode::exec) join_cgroups_of(options.pid);
-  if (unshare(CLONE_NEWNS) != 0) fail("unshare");
-  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) fail("mount", "private /");
-  leave_hybrid_cgroups();
-  if (options.lower != nullptr) mount_overlay(options);
+  if (!oci_start::join_cgroups_of(options.pid)) return kNotReached;
+  enter_namespace();
   if (options.uid != 0) become(options.uid);
-  execv(options.program[0], options.program);
-  fail("exec", options.program[0]);
+  start(options);
 }

@@ -76,6 +76,56 @@ TEST(Containers, an_exit_status_comes_back) {
   LONGS_EQUAL(7, wait_for("a", InstanceState::failed).exit_status);
 }
 
+TEST(Containers, the_end_of_a_program_that_ends_at_once_is_not_missed) {
+  const struct {
+    const char* script;
+    InstanceState state;
+    int status;
+    int signal;
+  } cases[] = {{"exit 0", InstanceState::finished, 0, 0},
+               {"exit 7", InstanceState::failed, 7, 0},
+               {"exit 120", InstanceState::failed, 120, 0}};
+  for (int i = 0; i < 12; ++i) {
+    const auto& each = cases[i % std::size(cases)];
+    const std::string id = "short" + std::to_string(i);
+    shell(each.script);
+    wish(id.c_str(), free_port());
+    apply();
+    const auto& status = wait_for(id.c_str(), each.state);
+    LONGS_EQUAL(each.status, status.exit_status);
+    LONGS_EQUAL(each.signal, status.signal);
+    CHECK_FALSE(status.started_at.empty());
+  }
+  // Nothing of them stays loaded.
+  bool gone = false;
+  std::function<void()> look = [&] {
+    services->list("gst-short*", [&](const auto& listed) {
+      gone = listed && listed->empty();
+      if (!gone) look();
+    });
+  };
+  look();
+  run_until(*loop, [&] { return gone; });
+}
+
+TEST(Containers, a_low_cpu_limit_holds_for_the_container_but_not_for_its_start) {
+  spec.resources.cpus = 0.01;
+  shell("while :; do :; done");
+  wish("a", port);
+  const auto begin = std::chrono::steady_clock::now();
+  apply();
+  wait_for("a", InstanceState::running);
+  // At one hundredth of a processor the start alone took more than a second.
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(800));
+  agent_test::run_for(*loop, std::chrono::milliseconds(200));
+  LONGS_EQUAL(0, peers.last("a")->degraded.size());
+  const auto* instance = agent->supervisor.find(InstanceId("a"));
+  const auto cgroups = agent->supervisor.cgroups();
+  const double used = read_usage(cgroups, instance->control_group).cpu_seconds;
+  agent_test::run_for(*loop, std::chrono::seconds(1));
+  CHECK(read_usage(cgroups, instance->control_group).cpu_seconds - used < 0.1);
+}
+
 TEST(Containers, running_out_of_memory_is_told_apart_from_a_kill) {
   shell("sleep 0.3; tail /dev/zero");
   wish("a", port);

@@ -69,20 +69,23 @@ TEST(UnitProperties, a_container_is_started_through_the_helper_with_its_own_stat
                                           "/s/web.1-1",
                                           "--uid-first",
                                           "1000",
+                                          "--pid-file",
+                                          "/r/web.1-1/pid",
+                                          "--fifo",
+                                          "/r/web.1-1/crun/web.1/exec.fifo",
                                           "--",
                                           "/x/crun",
                                           "--root",
                                           "/r/web.1-1/crun",
                                           "--cgroup-manager=disabled",
-                                          "run",
-                                          "--detach",
+                                          "create",
                                           "--pid-file",
                                           "/r/web.1-1/pid",
                                           "--bundle",
                                           "/s/web.1-1",
                                           "web.1"};
   CHECK(start[0] == expected);
-  STRCMP_EQUAL("forking", value<std::string>(all, "Type").c_str());
+  STRCMP_EQUAL("notify", value<std::string>(all, "Type").c_str());
   LONGS_EQUAL(3, value<std::int32_t>(all, "KillSignal"));
   CHECK(value<bool>(all, "RemainAfterExit"));
 }

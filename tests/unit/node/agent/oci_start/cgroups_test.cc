@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// On a node, whose control groups can be written.
+#include "node/agent/oci_start/cgroups.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "node/agent/limits.h"
+#include "tests/support/check_result.h"
+
+using node::agent::Cgroups;
+using node::agent::CgroupVersion;
+using node::agent::find_cgroups;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void write_text(const fs::path& file, const std::string& text) {
+  std::ofstream out(file);
+  out << text;
+  out.flush();
+  CHECK_TEXT(out.good(), file.c_str());
+}
+
+}  // namespace
+
+// A group at the top, which the test enters and leaves again.
+TEST_GROUP(OciStartCgroups) {
+  const Cgroups cgroups = find_cgroups();
+  fs::path base = cgroups.version == CgroupVersion::v1 ? cgroups.root / "cpu" : cgroups.root;
+  fs::path group;
+
+  void setup() override {
+    group = base / ("oci-start-test-" + std::to_string(getpid()));
+    fs::create_directory(group);
+    write_text(group / "cgroup.procs", std::to_string(getpid()));
+  }
+  void teardown() override {
+    write_text(base / "cgroup.procs", std::to_string(getpid()));
+    fs::remove(group);
+  }
+  void set_limit() {
+    if (cgroups.version == CgroupVersion::v1)
+      return write_text(group / "cpu.cfs_quota_us", "50000");
+    write_text(group / "cpu.max", "50000 100000");
+  }
+  std::optional<double> limit() const {
+    return read_limits(cgroups, "/" + group.filename().string()).cpus;
+  }
+};
+
+TEST(OciStartCgroups, a_limit_is_lifted_and_set_again) {
+  set_limit();
+  DOUBLES_EQUAL(0.5, limit().value_or(0), 0.001);
+  const auto lifted = oci_start::lift_cpu_limit();
+  CHECK_FALSE(limit().has_value());
+  CHECK(oci_start::restore_cpu_limit(lifted));
+  DOUBLES_EQUAL(0.5, limit().value_or(0), 0.001);
+}
+
+TEST(OciStartCgroups, without_a_limit_nothing_is_written) {
+  const auto lifted = oci_start::lift_cpu_limit();
+  set_limit();
+  CHECK(oci_start::restore_cpu_limit(lifted));
+  DOUBLES_EQUAL(0.5, limit().value_or(0), 0.001);
+}
+
+TEST(OciStartCgroups, a_process_that_is_not_there_has_no_groups) {
+  CHECK_FALSE(oci_start::join_cgroups_of("0"));
+  CHECK(oci_start::join_cgroups_of(std::to_string(getpid()).c_str()));
+}
