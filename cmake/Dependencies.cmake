@@ -12,6 +12,7 @@ pkg_check_modules(NL3 REQUIRED IMPORTED_TARGET libnl-3.0 libnl-genl-3.0 libnl-nf
 pkg_check_modules(IPTC REQUIRED IMPORTED_TARGET libiptc)
 pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq>=13)
 pkg_check_modules(CPPUTEST REQUIRED IMPORTED_TARGET cpputest)
+find_library(ZOOKEEPER_LIBRARY zookeeper_mt REQUIRED)
 find_library(LMDB_LIBRARY lmdb REQUIRED)
 find_path(LMDB_INCLUDE lmdb.h REQUIRED)
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
