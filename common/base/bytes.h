@@ -28,6 +28,8 @@ class ByteWriter {
     bytes_ += value;
     return *this;
   }
+  // Room for this many bytes in all, so that large texts are not moved while it grows.
+  void reserve(std::size_t size) { bytes_.reserve(size); }
   const std::string& bytes() const { return bytes_; }
   std::string take() { return std::move(bytes_); }
 
