@@ -107,7 +107,7 @@ class Engine {
     std::optional<base::Error> firewall;
     std::optional<base::Error> balancer;
   };
-  Round converge();  // needs the lock
+  Round converge();                            // needs the lock
   bool is_served(const InstanceId& id) const;  // needs the lock
   base::Result<void> wait_served(const InstanceId& id);
   base::Result<void> finish(const Round& round, bool wait_for_balancer);

@@ -65,7 +65,9 @@ Accepted Scheduler::deploy(Change change) {
   }
   for (const std::string& id : change.remove) {
     const auto found = apps_.find(id);
-    if (found == apps_.end() || found->second.current == nullptr) continue;
+    const bool unreadable = find_unreadable(id) != nullptr;
+    if (found == apps_.end() || (found->second.current == nullptr && !unreadable)) continue;
+    found->second.unreadable.clear();
     deployment.originals[id] = found->second.current;
     deployment.removes.insert(id);
     record.apps[id] = found->second.current;
@@ -87,6 +89,7 @@ void Scheduler::take_over(App app, const std::string& version, bool restart,
   AppState& state = apps_[app.id];
   const std::string id = app.id;
   const AppPtr before = state.current;
+  state.unreadable.clear();
   app = service_ports_.assign(std::move(app), before.get());
   Difference difference = Difference::restart;
   // A rollback brings a definition with the restart_version of instances that may still be there.

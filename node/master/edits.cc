@@ -158,12 +158,14 @@ Result<std::optional<App>> edit_app(const Scheduler& scheduler, const std::strin
                                     const Json& body, Partial partial, Create create,
                                     const std::string& pointer, Problems& problems) {
   const AppState* state = scheduler.find_app(id);
-  if (state == nullptr && create == Create::no) return no_such_app(id);
+  if (state == nullptr && create == Create::no && scheduler.find_unreadable(id) == nullptr)
+    return no_such_app(id);
   if (!body.is_object()) {
     problems.add(pointer, "must be an object");
     return std::optional<App>();
   }
   if (const auto version = wanted_version(body)) {
+    if (state == nullptr) state = scheduler.find_unreadable(id);
     if (state == nullptr) return no_such_app(id);
     const auto old = state->versions.find(*version);
     if (old == state->versions.end())

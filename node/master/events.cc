@@ -324,6 +324,12 @@ const AppState* Scheduler::find_app(const std::string& id) const {
   return &found->second;
 }
 
+const AppState* Scheduler::find_unreadable(const std::string& id) const {
+  const auto found = apps_.find(id);
+  if (found == apps_.end() || found->second.unreadable.empty()) return nullptr;
+  return &found->second;
+}
+
 const Instance* Scheduler::find_instance(const api::InstanceId& id) const {
   const auto found = instances_.find(id);
   return found == instances_.end() ? nullptr : &found->second;

@@ -173,7 +173,7 @@ NodeState* choose_node(const App& app, std::map<std::string, NodeState>& nodes,
   double best_load = 0;
   refusals = {};
   for (auto& [name, node] : nodes) {
-    if (!node.live || !node.known) continue;
+    if (!node.live || !node.known || !node.unreadable.empty()) continue;
     ++refusals.nodes;
     std::string missing = shortage(app, node);
     if (missing.empty() && !spread.allows(node)) missing = "UnfulfilledConstraint";

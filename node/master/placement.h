@@ -54,6 +54,9 @@ struct Usage {
 struct NodeState {
   api::Node info;
   bool known = false;  // info has been read
+  // Why its stored assignments cannot be used; empty when they can. Such a node gets no instances
+  // and its assignments stay as they are.
+  std::string unreadable;
   bool live = false;
   bool live_known = false;
   base::Instant lost_at{};

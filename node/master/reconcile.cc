@@ -83,6 +83,7 @@ Scheduler::Rollout Scheduler::look(const AppState& state) {
 void Scheduler::reconcile(const std::string& id, AppState& state) {
   state.missing = 0;
   waiting_.erase(id);
+  if (!state.unreadable.empty()) return;
   refresh_specs(state);
   Rollout seen = look(state);
   if (state.replacing && state.running != nullptr) {

@@ -37,15 +37,21 @@ std::vector<std::string> Scheduler::restore(Snapshot snapshot) {
   effects_.history.clear();
   for (Snapshot::AppRecord& record : snapshot.apps) {
     AppState& state = apps_[record.app.id];
-    seen_version(record.app.version);
-    const auto app = std::make_shared<const App>(std::move(record.app));
-    if (!record.removed) state.current = app;
+    state.unreadable = record.unreadable;
     for (App& old : record.versions) {
-      if (old.version == app->version) continue;
+      if (old.version == record.app.version) continue;
       seen_version(old.version);
       keep_history(state, std::make_shared<const App>(std::move(old)));
     }
+    if (!state.unreadable.empty()) continue;
+    seen_version(record.app.version);
+    const auto app = std::make_shared<const App>(std::move(record.app));
+    if (!record.removed) state.current = app;
     keep_history(state, app);
+  }
+  for (const auto& [node, why] : snapshot.unreadable_nodes) {
+    nodes_[node].info.name = node;
+    nodes_[node].unreadable = why;
   }
   for (auto& [deployment, originals] : snapshot.deployments) {
     const std::string id = deployment.id;

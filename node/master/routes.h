@@ -35,6 +35,9 @@ base::Result<Target> read_target(const rest::Request& request,
                                  std::initializer_list<std::string_view> suffixes);
 base::Result<base::Json> read_body(const rest::Request& request);
 
+// Errors: failed_precondition app_unreadable.
+base::Result<void> check_readable(const Scheduler& scheduler, const std::string& app);
+
 // Checks the whole and the locks, deploys, and makes the reply from what was accepted.
 base::Result<rest::Response> deploy(Scheduler& scheduler, Change change,
                                     const rest::Request& request,

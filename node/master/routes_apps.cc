@@ -52,12 +52,25 @@ Result<Json> read_body(const Request& request) {
   return base::parse_json(request.body, {.bytes_max = kBodyMax});
 }
 
+Result<void> check_readable(const Scheduler& scheduler, const std::string& app) {
+  const AppState* state = scheduler.find_unreadable(app);
+  if (state == nullptr) return {};
+  return Error{Code::failed_precondition,
+               "the stored definition of '" + app + "' cannot be read (" + state->unreadable +
+                   "); it is held as it is, replace or delete it with ?force=true",
+               "app_unreadable"};
+}
+
 Result<Response> deploy(Scheduler& scheduler, Change change, const Request& request,
                         const std::function<Response(const Accepted&)>& reply) {
   const bool force = TRY(request.query_flag("force"));
   Problems problems;
   check_whole(scheduler, change, problems);
   if (!problems.empty()) return invalid_reply(problems, request);
+  if (!force) {
+    for (const App& app : change.put) TRY(check_readable(scheduler, app.id));
+    for (const std::string& app : change.remove) TRY(check_readable(scheduler, app));
+  }
   const auto blocking = scheduler.blocking(change);
   if (!blocking.empty() && !force) return locked_reply(blocking, request);
   return reply(scheduler.deploy(std::move(change)));
@@ -180,15 +193,18 @@ Result<Response> show_app(MasterService& service, const Request& request) {
   const AppEmbed embed = read_app_embed(request.all_query("embed"), all);
   std::optional<AppView> app;
   std::map<std::string, AppPtr> versions;
+  Result<void> readable;
   TRY(service.read([&](const Scheduler& scheduler) {
     const AppState* state = scheduler.find_app(target.id);
-    if (state == nullptr) return;
-    app = look_at(scheduler, *state, embed);
-    if (target.suffix == "versions") versions = state->versions;
+    if (state != nullptr) app = look_at(scheduler, *state, embed);
+    readable = check_readable(scheduler, target.id);
+    if (!readable) state = scheduler.find_unreadable(target.id);
+    if (state != nullptr && target.suffix == "versions") versions = state->versions;
   }));
+  if (target.suffix == "versions" && !versions.empty()) return show_version(versions, target);
+  TRY(std::move(readable));
   if (!app) return no_such_app(target.id);
   if (target.suffix == "tasks") return show_tasks(*app, request);
-  if (target.suffix == "versions") return show_version(versions, target);
   return Response::json({{"app", app_json(*app, embed)}});
 }
 
@@ -339,7 +355,8 @@ Result<Response> delete_app(MasterService& service, const Request& request) {
   const Target target = TRY(read_target(request, {"tasks"}));
   return service.commit([&](Scheduler& scheduler) -> Result<Response> {
     if (target.suffix == "tasks") return kill_tasks(scheduler, target, request);
-    if (scheduler.find_app(target.id) == nullptr) return no_such_app(target.id);
+    if (scheduler.find_app(target.id) == nullptr && !scheduler.find_unreadable(target.id))
+      return no_such_app(target.id);
     Change change;
     change.remove.insert(target.id);
     return deploy(scheduler, std::move(change), request, plain_reply);

@@ -44,8 +44,9 @@ struct SchedulerSettings {
 // What a restart of masterd begins with. Apps that are being removed have removed = true.
 struct Snapshot {
   struct AppRecord {
-    App app;
+    App app;  // nothing but the id when it is unreadable
     bool removed = false;
+    std::string unreadable;  // why
     std::vector<App> versions;
   };
   std::vector<AppRecord> apps;
@@ -57,6 +58,7 @@ struct Snapshot {
   };
   std::vector<DeploymentRecord> deployments;
   std::map<std::string, api::Assignments> assignments;  // by node
+  std::map<std::string, std::string> unreadable_nodes;  // node → why its assignments are
   std::map<std::string, std::string> specs;             // digest → text
 };
 
@@ -100,6 +102,8 @@ class Scheduler {
   // --- What is.
   const std::map<std::string, AppState>& apps() const { return apps_; }
   const AppState* find_app(const std::string& id) const;
+  // An app whose stored definition cannot be used. find_app() does not know it.
+  const AppState* find_unreadable(const std::string& id) const;
   const std::map<std::string, GroupInfo>& groups() const { return groups_; }
   const GroupHistory& history() const { return history_; }
   // Apps and groups as they were after the change that made `version`. Requires: the history has

@@ -78,8 +78,9 @@ Result<void> MasterService::load() {
   auto problems = scheduler_->restore(std::move(loaded.snapshot));
   problems.insert(problems.end(), loaded.problems.begin(), loaded.problems.end());
   for (const std::string& problem : problems)
-    base::log::warning("MASTER_RECORD_SKIPPED", "a stored record is unusable, going on without it",
-                       {{"record", problem}});
+    base::log::write(base::log::Level::error, "MASTER_RECORD_UNREADABLE",
+                     "a stored record is unusable, going on without it and leaving it as it is",
+                     {{"record", problem}});
   // Nodes that have assignments and are not live must be known as lost.
   const std::weak_ptr<MasterService*> self = self_;
   NodeList nodes = TRY(read_nodes(parts_.tree, [self, &loop = parts_.loop] {
@@ -121,6 +122,11 @@ void MasterService::register_metrics() {
     for (const auto& [id, app] : scheduler_->apps()) waiting += static_cast<double>(app.missing);
     metrics.gauge("gestalt_master_instances_waiting", "Instances without a place or in back-off")
         .set(waiting);
+    const auto unreadable =
+        std::count_if(scheduler_->apps().begin(), scheduler_->apps().end(),
+                      [](const auto& entry) { return !entry.second.unreadable.empty(); });
+    metrics.gauge("gestalt_master_apps_unreadable", "Applications held for a damaged record")
+        .set(static_cast<double>(unreadable));
     double live = 0;
     for (const auto& [name, node] : scheduler_->nodes()) live += node.live ? 1 : 0;
     metrics.gauge("gestalt_master_nodes_live", "Nodes whose agent holds its lease").set(live);
@@ -133,11 +139,22 @@ MesosIdentity MasterService::identity() const {
 
 base::Json MasterService::health() const {
   const bool writes = retry_delay_.count() == 0;
-  return {{"status", writes ? "ok" : "degraded"},
+  Json apps = Json::array();
+  for (const auto& [id, app] : scheduler_->apps()) {
+    if (!app.unreadable.empty()) apps.push_back({{"app", id}, {"problem", app.unreadable}});
+  }
+  Json nodes = Json::array();
+  for (const auto& [name, node] : scheduler_->nodes()) {
+    if (!node.unreadable.empty()) nodes.push_back({{"node", name}, {"problem", node.unreadable}});
+  }
+  const bool readable = apps.empty() && nodes.empty();
+  return {{"status", writes && readable ? "ok" : "degraded"},
           {"coordination", writes ? "ok" : "writes fail"},
           {"netfw", services_->is_applied() ? "ok" : "behind"},
           {"apps", scheduler_->apps().size()},
-          {"deployments", scheduler_->deployments().size()}};
+          {"deployments", scheduler_->deployments().size()},
+          {"unreadable_apps", std::move(apps)},
+          {"unreadable_nodes", std::move(nodes)}};
 }
 
 Result<rest::Response> MasterService::commit(Work work) {

@@ -19,16 +19,19 @@ constexpr int kProblemsLogged = 10;
 base::Json services_json(const Scheduler& scheduler, std::int64_t generation) {
   Json services = Json::array();
   for (const auto& [id, app] : scheduler.apps()) {
-    if (app.current == nullptr) continue;
+    AppPtr shown = app.current;
+    // An unreadable app serves on as its last readable version says, if there is one.
+    if (!app.unreadable.empty() && !app.versions.empty()) shown = app.versions.rbegin()->second;
+    if (shown == nullptr) continue;
     Json ports = Json::array();
-    for (std::size_t i = 0; i < app.current->ports.size(); ++i) {
-      const PortSlot& slot = app.current->ports[i];
+    for (std::size_t i = 0; i < shown->ports.size(); ++i) {
+      const PortSlot& slot = shown->ports[i];
       if (slot.service_port == 0) continue;
       const char* protocol = slot.protocol == "udp" ? "udp" : "tcp";
       ports.push_back({{"index", i}, {"service_port", slot.service_port}, {"protocol", protocol}});
     }
     services.push_back(
-        {{"id", id}, {"labels", (*app.current->document)["labels"]}, {"ports", std::move(ports)}});
+        {{"id", id}, {"labels", (*shown->document)["labels"]}, {"ports", std::move(ports)}});
   }
   return {{"generation", generation}, {"services", std::move(services)}};
 }

@@ -73,6 +73,9 @@ struct AppState {
   std::int64_t wanted = 0;
   bool replacing = false;  // instances of another restart_version are being replaced
   std::string deployment;  // that holds the app, or empty
+  // Why the stored definition cannot be used; empty when it can. Such an app is held as it is: its
+  // instances are neither stopped nor replaced, and its record stays until somebody decides.
+  std::string unreadable;
   std::map<std::string, AppPtr> versions;
   std::set<api::InstanceId> instances;
   Backoff backoff;

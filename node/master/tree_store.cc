@@ -19,6 +19,7 @@ constexpr const char* kLeader = "/gestalt/master/leader";
 constexpr const char* kFramework = "/gestalt/master/framework";
 constexpr const char* kGroups = "/gestalt/master/groups";
 constexpr const char* kHistory = "/gestalt/master/history";
+constexpr const char* kAside = "/gestalt/master/aside";
 constexpr const char* kApps = "/gestalt/master/apps";
 constexpr const char* kDeployments = "/gestalt/master/deployments";
 constexpr std::size_t kPartMax = 256 << 10;  // bytes, of a record of the history
@@ -28,6 +29,21 @@ std::string app_path(const std::string& id) {
   std::string name = id.substr(1);
   std::replace(name.begin(), name.end(), '/', '_');
   return std::string(kApps) + "/" + name;
+}
+
+// The inverse of the name in app_path: no id has a '_'.
+std::string app_id(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '/');
+  return "/" + name;
+}
+
+Result<Json> parse(const std::string& text) {
+  return base::parse_json(text, {.bytes_max = coordination::kDataMax});
+}
+
+// For people: what and where.
+std::string why(const Error& error) {
+  return error.pointer.empty() ? error.detail : error.pointer + ": " + error.detail;
 }
 
 std::string record_text(const App& app, bool removed) {
@@ -45,7 +61,7 @@ void write_app(const Scheduler& scheduler, const std::string& id, WrittenVersion
     return;
   }
   const AppState& state = found->second;
-  if (state.versions.empty()) return;
+  if (state.versions.empty() || !state.unreadable.empty()) return;
   const bool removed = state.current == nullptr;
   const App& app = removed ? *state.versions.rbegin()->second : *state.current;
   writes.push_back({app_path(id), record_text(app, removed)});
@@ -152,6 +168,17 @@ Result<Snapshot::DeploymentRecord> read_deployment(const Json& json) {
   return record;
 }
 
+Result<std::map<std::string, GroupInfo>> read_groups(const std::string& text) {
+  std::map<std::string, GroupInfo> groups;
+  const Json json = TRY(parse(text));
+  base::Fields fields(json);
+  if (const Json* list = fields.find_object("groups")) {
+    for (const auto& [id, info] : list->items()) groups[id] = TRY(read_group_info(info));
+  }
+  TRY(fields.finish(base::UnknownFields::ignore));
+  return groups;
+}
+
 }  // namespace
 
 std::vector<Write> make_writes(const Scheduler& scheduler, const Effects& effects,
@@ -173,6 +200,8 @@ std::vector<Write> make_writes(const Scheduler& scheduler, const Effects& effect
     writes.push_back({std::string(kDeployments) + "/" + id, std::move(text)});
   }
   for (const std::string& node : effects.nodes) {
+    const auto found = scheduler.nodes().find(node);
+    if (found != scheduler.nodes().end() && !found->second.unreadable.empty()) continue;
     api::Assignments assignments = scheduler.assignments(node);
     assignments.generation = ++generations[node];
     writes.push_back({api::place(api::kAssignPath, node), api::encode(assignments)});
@@ -186,7 +215,7 @@ std::vector<Write> make_writes(const Scheduler& scheduler, const Effects& effect
 
 Result<void> TreeStore::lead(const std::string& who, std::chrono::milliseconds patience) {
   for (const std::string& path :
-       {std::string(kApps), std::string(kDeployments), std::string(kHistory),
+       {std::string(kApps), std::string(kDeployments), std::string(kHistory), std::string(kAside),
         std::string(api::kAssignPath), std::string(api::kSpecsPath), std::string(api::kNodesPath),
         std::string(api::kLivePath)})
     TRY(coordination::ensure_path(tree_, path));
@@ -217,12 +246,11 @@ Result<void> TreeStore::lead(const std::string& who, std::chrono::milliseconds p
   }
 }
 
-Result<std::optional<Json>> TreeStore::find_json(const std::string& path) {
-  const auto value = TRY(tree_.find(path));
-  if (!value) return std::optional<Json>();
+Result<std::optional<std::string>> TreeStore::find_text(const std::string& path) {
+  auto value = TRY(tree_.find(path));
+  if (!value) return std::optional<std::string>();
   known_.insert(path);
-  Json json = TRY(base::parse_json(value->data, {.bytes_max = coordination::kDataMax}));
-  return std::optional<Json>(std::move(json));
+  return std::optional<std::string>(std::move(value->data));
 }
 
 Result<std::vector<std::string>> TreeStore::list(const std::string& path) {
@@ -230,23 +258,26 @@ Result<std::vector<std::string>> TreeStore::list(const std::string& path) {
   return tree_.children(path);
 }
 
+// For what is a single record and has to be written again. The first copy stays.
+Result<void> TreeStore::keep_aside(const std::string& path, const std::string& text) {
+  const std::string copy = std::string(kAside) + path.substr(path.rfind('/'));
+  const auto there = TRY(tree_.find(copy));
+  if (!there) TRY(tree_.create({copy, text}));
+  return {};
+}
+
 Result<TreeStore::Loaded> TreeStore::load(base::Rng& rng) {
   Loaded loaded;
-  if (const auto framework = TRY(find_json(kFramework))) {
-    loaded.framework_id = framework->value("id", "");
-  } else {
+  if (const auto text = TRY(find_text(kFramework))) {
+    const auto framework = parse(*text);
+    if (framework && framework->is_object())
+      loaded.framework_id = framework->value("id", Json()).is_string() ? (*framework)["id"] : "";
+  }
+  if (loaded.framework_id.empty()) {
     loaded.framework_id = rng.uuid() + "-0000";
     TRY(write({{kFramework, base::dump_json({{"id", loaded.framework_id}})}}));
   }
-  if (const auto groups = TRY(find_json(kGroups))) {
-    base::Fields fields(*groups);
-    if (const Json* list = fields.find_object("groups")) {
-      for (const auto& [id, info] : list->items()) {
-        loaded.snapshot.groups[id] = TRY(read_group_info(info));
-      }
-    }
-    TRY(fields.finish(base::UnknownFields::ignore));
-  }
+  TRY(load_groups(loaded));
   TRY(load_apps(loaded));
   TRY(load_history(loaded));
   TRY(load_deployments(loaded));
@@ -254,32 +285,60 @@ Result<TreeStore::Loaded> TreeStore::load(base::Rng& rng) {
   return loaded;
 }
 
+Result<void> TreeStore::load_groups(Loaded& loaded) {
+  const auto text = TRY(find_text(kGroups));
+  if (!text) return {};
+  auto groups = read_groups(*text);
+  if (groups) {
+    loaded.snapshot.groups = *std::move(groups);
+    return {};
+  }
+  loaded.problems.push_back(std::string(kGroups) + ": " + why(groups.error()));
+  return keep_aside(kGroups, *text);
+}
+
 Result<void> TreeStore::load_apps(Loaded& loaded) {
   const auto names = TRY(list(kApps));
   for (const std::string& name : names) {
     const std::string path = std::string(kApps) + "/" + name;
-    const auto json = TRY(find_json(path));
-    if (!json) continue;
+    const auto text = TRY(find_text(path));
+    if (!text) continue;
     Snapshot::AppRecord record;
-    // Going on without an app would stop its instances, so masterd does not start at all.
-    auto app = from_record(*json);
-    if (!app) return base::prepend(path, app.error());
-    record.app = *std::move(app);
-    record.removed = json->value("removed", false);
-    const auto versions = TRY(list(path));
-    for (const std::string& version : versions) {
-      const auto old = TRY(find_json(path + "/" + version));
-      if (!old) continue;
-      auto definition = from_record(*old);
-      if (definition) {
-        record.versions.push_back(*std::move(definition));
-      } else {
-        loaded.problems.push_back(path + "/" + version + ": " + definition.error().detail);
-      }
+    record.versions = TRY(load_versions(path, loaded));
+    const std::string id = app_id(name);
+    const auto json = parse(*text);
+    auto app = json ? from_record(*json) : Result<App>(json.error());
+    if (app && app->id != id)
+      app = Error{Code::corrupt, "it is the record of " + app->id, "record_corrupt"};
+    if (app) {
+      record.app = *std::move(app);
+      record.removed = json->value("removed", Json()) == true;
+    } else {
+      record.unreadable = why(app.error());
+      record.app.id = id;
+      loaded.problems.push_back(path + ": " + record.unreadable);
+      if (resolve_id(id) != id) continue;  // no app can have this name
     }
     loaded.snapshot.apps.push_back(std::move(record));
   }
   return {};
+}
+
+Result<std::vector<App>> TreeStore::load_versions(const std::string& path, Loaded& loaded) {
+  std::vector<App> versions;
+  const auto names = TRY(list(path));
+  for (const std::string& name : names) {
+    const auto text = TRY(find_text(path + "/" + name));
+    if (!text) continue;
+    const auto json = parse(*text);
+    auto app = json ? from_record(*json) : Result<App>(json.error());
+    if (app) {
+      versions.push_back(*std::move(app));
+    } else {
+      loaded.problems.push_back(path + "/" + name + ": " + why(app.error()));
+    }
+  }
+  return versions;
 }
 
 // A record that cannot be read ends the history: what is older cannot be told any more.
@@ -287,41 +346,48 @@ Result<void> TreeStore::load_history(Loaded& loaded) {
   const auto versions = TRY(list(kHistory));
   for (const std::string& name : versions) {
     const std::string path = std::string(kHistory) + "/" + name;
-    auto record = load_group_version(path, name);
+    std::string problem;
+    auto record = TRY(load_group_version(path, name, problem));
     if (record) {
       loaded.snapshot.history.push_back(*std::move(record));
     } else {
-      loaded.problems.push_back(path + ": " + record.error().detail);
+      loaded.problems.push_back(path + ": " + problem);
       loaded.snapshot.history.clear();
     }
   }
   return {};
 }
 
-Result<GroupVersion> TreeStore::load_group_version(const std::string& path,
-                                                   const std::string& name) {
+Result<std::optional<GroupVersion>> TreeStore::load_group_version(const std::string& path,
+                                                                  const std::string& name,
+                                                                  std::string& problem) {
   GroupVersion record{name, {}, {}};
-  const auto head = TRY(find_json(path));
+  const auto head = TRY(find_text(path));
   const auto parts = TRY(list(path));
-  if (!head || !head->is_object() || head->value("parts", Json()) != parts.size())
-    return corrupt("group version " + name);
+  const auto count = head ? parse(*head) : Result<Json>(Json());
+  if (!count || !count->is_object() || count->value("parts", Json()) != parts.size())
+    problem = "parts are missing";
   for (const std::string& part : parts) {
-    const auto json = TRY(find_json(path + "/" + part));
-    if (json) TRY(read_part(*json, record));
+    const auto text = TRY(find_text(path + "/" + part));
+    const auto json = text ? parse(*text) : Result<Json>(Json());
+    const auto read = json ? read_part(*json, record) : Result<void>(json.error());
+    if (!read) problem = why(read.error());
   }
-  return record;
+  if (!problem.empty()) return std::optional<GroupVersion>();
+  return std::optional<GroupVersion>(std::move(record));
 }
 
 Result<void> TreeStore::load_deployments(Loaded& loaded) {
   const auto ids = TRY(list(kDeployments));
   for (const std::string& id : ids) {
-    const auto json = TRY(find_json(std::string(kDeployments) + "/" + id));
-    if (!json) continue;
-    auto record = read_deployment(*json);
+    const auto text = TRY(find_text(std::string(kDeployments) + "/" + id));
+    if (!text) continue;
+    const auto json = parse(*text);
+    auto record = json ? read_deployment(*json) : Result<Snapshot::DeploymentRecord>(json.error());
     if (record) {
       loaded.snapshot.deployments.push_back(*std::move(record));
     } else {
-      loaded.problems.push_back("deployment " + id + ": " + record.error().detail);
+      loaded.problems.push_back("deployment " + id + ": " + why(record.error()));
     }
   }
   return {};
@@ -331,19 +397,20 @@ Result<void> TreeStore::load_assignments(Loaded& loaded) {
   const auto nodes = TRY(list(std::string(api::kAssignPath)));
   for (const std::string& node : nodes) {
     const std::string path = api::place(api::kAssignPath, node);
-    const auto json = TRY(find_json(path));
-    if (!json) continue;
-    auto assignments = api::read_assignments(*json);
-    if (!assignments) return base::prepend(path, assignments.error());
-    loaded.snapshot.assignments[node] = *std::move(assignments);
+    const auto text = TRY(find_text(path));
+    if (!text) continue;
+    auto assignments = api::decode_assignments(*text);
+    if (assignments) {
+      loaded.snapshot.assignments[node] = *std::move(assignments);
+    } else {
+      loaded.snapshot.unreadable_nodes[node] = why(assignments.error());
+      loaded.problems.push_back(path + ": " + why(assignments.error()));
+    }
   }
   const auto digests = TRY(list(std::string(api::kSpecsPath)));
   for (const std::string& digest : digests) {
-    const std::string path = api::place(api::kSpecsPath, digest);
-    const auto value = TRY(tree_.find(path));
-    if (!value) continue;
-    known_.insert(path);
-    loaded.snapshot.specs[digest] = value->data;
+    auto text = TRY(find_text(api::place(api::kSpecsPath, digest)));
+    if (text) loaded.snapshot.specs[digest] = *std::move(text);
   }
   return {};
 }

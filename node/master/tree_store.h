@@ -8,6 +8,7 @@
 // /gestalt/master/apps/<app>           the current definition; '/' in the id is '_' here
 // /gestalt/master/apps/<app>/<version> definitions of the past
 // /gestalt/master/deployments/<id>     deployments under way
+// /gestalt/master/aside/<name>         copies of records that could not be used and were replaced
 // /gestalt/assign/<node>, /gestalt/specs/<digest>: see docs/reference/internal-apis.md
 //
 // 1. A batch is one multi, checked against the leader node: it is there as a whole or not at all,
@@ -49,18 +50,26 @@ class TreeStore {
   struct Loaded {
     Snapshot snapshot;
     std::string framework_id;
-    std::vector<std::string> problems;  // records that could not be read; they are left as they are
+    // Records that could not be used, with the reason. Those of apps, versions, deployments and
+    // assignments are left as they are; of the others a copy is kept.
+    std::vector<std::string> problems;
   };
+  // Errors: those of Coordination; never because of what a record holds.
   base::Result<Loaded> load(base::Rng& rng);
   // Errors: those of Coordination::multi; conflict version_moved_on when leadership is lost.
   base::Result<void> write(const std::vector<Write>& writes);
 
  private:
-  base::Result<std::optional<base::Json>> find_json(const std::string& path);
+  base::Result<std::optional<std::string>> find_text(const std::string& path);
+  base::Result<void> load_groups(Loaded& loaded);
+  base::Result<std::vector<App>> load_versions(const std::string& path, Loaded& loaded);
+  base::Result<void> keep_aside(const std::string& path, const std::string& text);
   base::Result<std::vector<std::string>> list(const std::string& path);
   base::Result<void> load_apps(Loaded& loaded);
   base::Result<void> load_history(Loaded& loaded);
-  base::Result<GroupVersion> load_group_version(const std::string& path, const std::string& name);
+  base::Result<std::optional<GroupVersion>> load_group_version(const std::string& path,
+                                                               const std::string& name,
+                                                               std::string& problem);
   base::Result<void> load_deployments(Loaded& loaded);
   base::Result<void> load_assignments(Loaded& loaded);
   base::Result<void> refresh(const std::vector<Write>& writes);

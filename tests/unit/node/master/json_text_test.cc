@@ -9,7 +9,7 @@ using base::Json;
 using node::master::ListText;
 using node::master::with_member;
 
-TEST_GROUP(JsonText) {};
+TEST_GROUP(JsonText){};
 
 TEST(JsonText, a_list_is_the_text_of_its_entries) {
   ListText none;

@@ -52,8 +52,9 @@ TEST(Reads, all_apps_of_a_group_come_once_and_in_order) {
   CHECK(std::adjacent_find(ids.begin(), ids.end()) == ids.end());
   ids.clear();
   on_worker([&] {
-    return read_apps(*master.service, "/", {}, [](const App& app) { return app.id != "/many/a7"; },
-                     [&](const AppView& view) { ids.push_back(view.app->id); });
+    return read_apps(
+        *master.service, "/", {}, [](const App& app) { return app.id != "/many/a7"; },
+        [&](const AppView& view) { ids.push_back(view.app->id); });
   });
   LONGS_EQUAL(kApps, ids.size());  // all but one, and the one outside of the group
 }

@@ -124,9 +124,59 @@ TEST(TreeStore, the_same_batch_may_be_written_twice) {
   CHECK_OK(store.write(writes));
 }
 
-TEST(TreeStore, a_damaged_application_stops_the_start) {
+TEST(TreeStore, damaged_records_are_told_and_left_as_they_are) {
+  const struct {
+    const char* path;
+    const char* data;
+    const char* problem;
+  } kCases[] = {
+      {"/gestalt/master/apps/demo_web", R"({"document":{"id":"/demo/web"}})", "version"},
+      {"/gestalt/master/apps/b", "\x01\x02", "/apps/b"},
+      {"/gestalt/master/apps/c", "", "/apps/c"},
+      {"/gestalt/master/apps/No Name", "{}", "No Name"},
+      {"/gestalt/master/groups", R"({"groups":{"/a":7}})", "groups"},
+      {"/gestalt/master/framework", "{", ""},
+      {"/gestalt/master/deployments/d", "[]", "deployment d"},
+      {"/gestalt/master/history/v1", R"({"parts":3})", "parts are missing"},
+      {"/gestalt/assign/n1", "{}", "/assign/n1"},
+  };
   TreeStore store(*tree);
   CHECK_OK(store.lead("me", kNoPatience));
-  CHECK_OK(tree->create({"/gestalt/master/apps/a", R"({"document":{"id":"/a"}})"}));
-  CHECK_ERROR(Code::invalid_argument, "field_missing", store.load(cluster.rng));
+  for (const auto& each : kCases) CHECK_OK(tree->create({each.path, each.data}));
+  const auto loaded = UNWRAP(store.load(cluster.rng));
+  for (const auto& each : kCases) {
+    const std::string text = each.problem;
+    const auto told = [&](const std::string& problem) {
+      return problem.find(text) != std::string::npos;
+    };
+    if (!std::any_of(loaded.problems.begin(), loaded.problems.end(), told)) FAIL(each.path);
+    if (text.empty()) continue;  // a framework id has to be written
+    STRCMP_EQUAL(each.data, UNWRAP(tree->find(each.path))->data.c_str());
+  }
+  CHECK(!loaded.framework_id.empty());
+  STRCMP_EQUAL(kCases[4].data, UNWRAP(tree->find("/gestalt/master/aside/groups"))->data.c_str());
+  LONGS_EQUAL(3, loaded.snapshot.apps.size());  // no app can be called "No Name"
+  CHECK(loaded.snapshot.unreadable_nodes.contains("n1"));
+}
+
+TEST(TreeStore, what_is_held_is_never_written) {
+  TreeStore store(*tree);
+  CHECK_OK(store.lead("me", kNoPatience));
+  CHECK_OK(tree->create({"/gestalt/master/apps/a", "damaged"}));
+  CHECK_OK(tree->create({"/gestalt/assign/n1", "damaged"}));
+  auto loaded = UNWRAP(store.load(cluster.rng));
+  Scheduler restored(cluster.clock, cluster.rng, {.digest = fake_digest});
+  restored.restore(std::move(loaded.snapshot));
+  restored.node_info(cluster.nodes["n1"].info);
+  restored.node_live("n1", true);
+  Change change;
+  change.put.push_back(app_of(R"({"id":"/b","cmd":"x"})"));
+  restored.deploy(std::move(change));
+  LONGS_EQUAL(1, restored.find_app("/b")->missing);  // n1 takes nothing
+  Effects effects = restored.take_effects();
+  effects.apps.insert("/a");
+  effects.nodes.insert("n1");
+  CHECK_OK(store.write(make_writes(restored, effects, written, generations)));
+  STRCMP_EQUAL("damaged", UNWRAP(tree->find("/gestalt/master/apps/a"))->data.c_str());
+  STRCMP_EQUAL("damaged", UNWRAP(tree->find("/gestalt/assign/n1"))->data.c_str());
 }
