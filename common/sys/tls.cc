@@ -148,6 +148,47 @@ base::Result<void> fill_in(X509* certificate, EVP_PKEY* key, const std::string& 
   return {};
 }
 
+base::Error unusable(std::string detail) {
+  ERR_clear_error();
+  return {base::Code::invalid_argument, std::move(detail), "certificate_unusable"};
+}
+
+Bio open_text(std::string_view text) {
+  Bio out(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  CHECK_THAT(out != nullptr);
+  return out;
+}
+
+// Without it OpenSSL would ask at the terminal.
+int no_password(char*, int, int, void*) { return -1; }
+
+std::vector<std::string> dns_names(const X509* certificate) {
+  std::vector<std::string> out;
+  const GeneralNames names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_DNS) continue;
+    const auto* const bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
+    out.push_back(
+        base::lower({bytes, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))}));
+  }
+  return out;
+}
+
+base::Result<std::vector<Certificate>> read_chain(std::string_view text) {
+  std::vector<Certificate> out;
+  const Bio bio = open_text(text);
+  while (X509* const next = PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr)) {
+    out.emplace_back(next);
+  }
+  // The end of the text is an error like any other; that something was read tells them apart.
+  const bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (out.empty() || !ended) return unusable("there is no certificate that can be read");
+  return out;
+}
+
 std::string content_of(BIO* bio) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio, &data);
@@ -185,6 +226,44 @@ base::Result<KeyPair> make_self_signed(const std::string& common_name,
     return openssl_error("write the certificate");
   }
   return KeyPair{base::Secret(content_of(key_text.get())), content_of(certificate_text.get())};
+}
+
+base::Result<ServerCertificate> read_server_certificate(std::string_view text) {
+  const std::vector<Certificate> chain = TRY(read_chain(text));
+  const Bio key_text = open_text(text);
+  const PrivateKey key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, no_password, nullptr));
+  if (key == nullptr) return unusable("there is no key that can be read without a password");
+  X509* const certificate = chain.front().get();
+  if (X509_check_private_key(certificate, key.get()) != 1) {
+    return unusable("the key does not belong to the first certificate");
+  }
+  ServerCertificate out;
+  const Bio bio(BIO_new(BIO_s_secmem()));
+  CHECK_THAT(bio != nullptr);
+  for (const Certificate& item : chain) {
+    if (PEM_write_bio_X509(bio.get(), item.get()) != 1) return openssl_error("write a certificate");
+  }
+  if (PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+    return openssl_error("write the key");
+  }
+  out.pem = base::Secret(content_of(bio.get()));
+  std::array<unsigned char, 20> digest{};
+  unsigned size = digest.size();
+  if (X509_digest(certificate, EVP_sha1(), digest.data(), &size) != 1) {
+    return openssl_error("digest a certificate");
+  }
+  for (const unsigned char byte : digest) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    out.sha1 += {kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  out.names = dns_names(certificate);
+  int days = 0;
+  int seconds = 0;
+  if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) != 1) {
+    return unusable("its end cannot be read");
+  }
+  out.left = std::chrono::hours(24) * days + std::chrono::seconds(seconds);
+  return out;
 }
 
 }  // namespace sys

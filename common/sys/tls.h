@@ -27,4 +27,15 @@ base::Result<KeyPair> make_self_signed(const std::string& common_name,
                                        const std::vector<std::string>& names,
                                        std::chrono::hours lifetime);
 
+// A server's certificate with its chain and key, as a file that an operator made holds them.
+struct ServerCertificate {
+  base::Secret pem;                // certificate, chain, key, in this order and without empty lines
+  std::string sha1;                // of the certificate, 40 upper-case digits
+  std::vector<std::string> names;  // DNS names that it is for, in lower case
+  std::chrono::seconds left{};     // until it expires; negative afterwards
+};
+// The first certificate is the server's; the key may stand anywhere and has no password.
+// Errors: invalid_argument certificate_unusable: none, no key, or they do not belong together.
+base::Result<ServerCertificate> read_server_certificate(std::string_view text);
+
 }  // namespace sys

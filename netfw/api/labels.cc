@@ -80,6 +80,11 @@ base::Result<void> set_redirect(ServicePort& port, std::string_view value) {
   return {};
 }
 
+base::Result<void> set_hsts(ServicePort& port, std::string_view value) {
+  port.hsts = TRY(flag(value));
+  return {};
+}
+
 base::Result<void> set_enabled(ServicePort& port, std::string_view value) {
   port.enabled = TRY(flag(value));
   return {};
@@ -104,6 +109,7 @@ constexpr Known kKnown[] = {
     {"ENABLED", set_enabled},
     {"BACKEND_WEIGHT", set_weight},
     {"REDIRECT_TO_HTTPS", set_redirect},
+    {"USE_HSTS", set_hsts},
 };
 
 base::Result<void> set_group(Service& service, std::string_view value) {

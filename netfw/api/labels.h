@@ -29,7 +29,8 @@ struct ServicePort {
   bool sticky = false;
   bool enabled = true;
   bool redirect_to_https = false;
-  int weight = 0;  // of two services that claim one host and path the greater wins
+  bool hsts = false;  // browsers are told to come by https only
+  int weight = 0;     // of two services that claim one host and path the greater wins
   std::vector<Vhost> vhosts = {};
   std::vector<UrlPath> paths = {};  // none or one
   friend bool operator==(const ServicePort&, const ServicePort&) = default;

@@ -160,6 +160,7 @@ base::Json write_service(const Service& service) {
                        {"sticky", port.sticky},
                        {"enabled", port.enabled},
                        {"redirect_to_https", port.redirect_to_https},
+                       {"hsts", port.hsts},
                        {"weight", port.weight},
                        {"vhosts", std::move(vhosts)}};
     if (!port.paths.empty()) json["path"] = port.paths.front().text();

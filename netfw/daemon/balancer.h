@@ -46,6 +46,9 @@ class Balancer {
   // Asks for the pid, which fails when the session is dead. Errors: those of CliSession::ask.
   base::Result<void> check() { return runtime_.check(); }
   base::Result<void> read_back() { return runtime_.read_back(); }
+  // HAProxy's copies on disk have been written. The next use_certificates() tells HAProxy.
+  void set_certificates(CertificateSet certificates) { certificates_ = std::move(certificates); }
+  base::Result<std::size_t> use_certificates() { return runtime_.use_certificates(certificates_); }
   bool is_connected() const { return runtime_.is_connected(); }
   long pid() const { return runtime_.pid(); }
   const LbSeen& seen() const { return runtime_.seen(); }
@@ -74,6 +77,7 @@ class Balancer {
   Options options_;
   LbRuntime runtime_;
   LbState wanted_;
+  CertificateSet certificates_;
   bool dirty_ = false;
   std::optional<LbSkeleton> refused_;
   base::Instant refused_at_;

@@ -43,7 +43,10 @@ class Body final : public rest::DaemonBody {
   ~Body() override { alive_.reset(); }
 
   base::Result<void> start();
-  base::Result<void> reload(const base::Json&) override { return server_->reload_certificates(); }
+  base::Result<void> reload(const base::Json&) override {
+    tick_now();  // looks at the certificates of port 443
+    return server_->reload_certificates();
+  }
   void stop(std::function<void()> done) override {
     stopping_ = true;
     server_->shutdown(kShutdownGrace, std::move(done));
@@ -109,6 +112,7 @@ base::Result<Engine::Parts> Body::make_parts() {
   Engine::Parts parts{.store = TRY(open_store(config_.state_folder / "state")),
                       .firewall = nullptr,
                       .balancer = nullptr,
+                      .certificates = nullptr,
                       .limits = {},
                       .first_policy = config_.policy,
                       .find_networks = {},
@@ -122,16 +126,13 @@ base::Result<Engine::Parts> Body::make_parts() {
   }
   if (config_.firewall) parts.firewall = TRY(IptablesBackend::make(firewall));
   LbSkeleton skeleton = config_.skeleton;
-  std::error_code ignored;
-  const std::filesystem::directory_iterator certificates(config_.certificates, ignored);
-  if (!ignored && certificates != std::filesystem::directory_iterator()) {
-    skeleton.certificate_folder = config_.certificates;
-  }
+  skeleton.certificate_folder = skeleton.folder / "certificates";
   parts.limits = {.range_first = skeleton.range_first,
                   .range_last = skeleton.range_last,
-                  .reserved = {skeleton.http_port, skeleton.https_port},
-                  .certificates = !skeleton.certificate_folder.empty()};
+                  .reserved = {skeleton.http_port, skeleton.https_port}};
   if (config_.haproxy_mode != HaproxyMode::off) {
+    TRY(sys::make_folder(skeleton.folder, 0700));
+    parts.certificates = std::make_unique<CertificateFolder>(config_.certificates, skeleton);
     parts.balancer = std::make_unique<Balancer>(
         Balancer::Options{.skeleton = skeleton,
                           .master_socket = config_.haproxy_run_folder / "master.sock",

@@ -61,6 +61,7 @@ base::Result<std::unique_ptr<Engine>> Engine::make(Parts parts, Hooks hooks) {
 }
 
 base::Result<void> Engine::start() {
+  refresh_certificates();
   const std::lock_guard lock(mutex_);
   follow_networks();
   verify_firewall();

@@ -23,6 +23,7 @@
 #include "common/base/clock.h"
 #include "common/base/json.h"
 #include "netfw/daemon/balancer.h"
+#include "netfw/daemon/certificates.h"
 #include "netfw/daemon/guardian.h"
 #include "netfw/daemon/state_store.h"
 #include "netfw/model/backend.h"
@@ -33,8 +34,9 @@ class Engine {
  public:
   struct Parts {
     StateStore store;
-    std::unique_ptr<FwBackend> firewall;  // none: the packet filter is left alone
-    std::unique_ptr<Balancer> balancer;   // none: no HAProxy on this node
+    std::unique_ptr<FwBackend> firewall;              // none: the packet filter is left alone
+    std::unique_ptr<Balancer> balancer;               // none: no HAProxy on this node
+    std::unique_ptr<CertificateFolder> certificates;  // none: no https frontend
     LbLimits limits;
     Policy first_policy;
     // The networks that manage while no policy is stored; empty: those of first_policy do.
@@ -119,6 +121,8 @@ class Engine {
   void note_problems(const std::vector<Problem>& problems);
   base::Result<void> flush();
   base::Result<void> revoke_pending();
+  void refresh_certificates();          // reads files, takes the lock
+  bool use_certificates();              // needs the lock
   void follow_networks();               // needs the lock
   bool verify_firewall();               // needs the lock; true when all is well
   bool verify_balancer(bool thorough);  // needs the lock
@@ -150,6 +154,7 @@ class Engine {
   FirewallApplied last_applied_;
   std::optional<base::Error> firewall_error_;
   std::optional<base::Error> balancer_error_;
+  std::string certificate_error_;
   std::uint64_t ticks_ = 0;
   std::uint64_t rounds_ = 0;
   std::atomic<unsigned> drains_ = 0;

@@ -57,6 +57,31 @@ bool Engine::verify_firewall() {
   return true;
 }
 
+// Only one tick is under way at a time, so the folder needs no lock.
+void Engine::refresh_certificates() {
+  if (!parts_.certificates || !parts_.balancer) return;
+  const auto changed = parts_.certificates->refresh();
+  if (!changed) {
+    base::log::failure("NETFW_CERTIFICATES_FAILED", "those in use go on, trying again", {},
+                       changed.error());
+  } else if (*changed) {
+    const std::lock_guard lock(mutex_);
+    parts_.limits.certified = parts_.certificates->names();
+    parts_.balancer->set_certificates(parts_.certificates->set());
+  }
+}
+
+bool Engine::use_certificates() {
+  const auto done = parts_.balancer->use_certificates();
+  const std::string error = done ? "" : base::to_string(done.error());
+  if (!done && error != certificate_error_) {
+    base::log::warning("NETFW_CERTIFICATE_REFUSED", "HAProxy goes on with what it has", {},
+                       done.error());
+  }
+  certificate_error_ = error;
+  return done.has_value();
+}
+
 bool Engine::verify_balancer(bool thorough) {
   if (!parts_.balancer) return true;
   Balancer& balancer = *parts_.balancer;
@@ -84,12 +109,14 @@ bool Engine::verify_balancer(bool thorough) {
                        *outcome.error);
   }
   balancer_error_ = outcome.error;
+  const bool certified = !balancer.is_connected() || use_certificates();
   if (balancer.is_connected()) balancer_back_.notify_all();
-  return balancer.is_connected() && !outcome.busy && !outcome.error;
+  return certified && balancer.is_connected() && !outcome.busy && !outcome.error;
 }
 
 bool Engine::tick() {
   bool well = true;
+  refresh_certificates();
   {
     const std::lock_guard lock(mutex_);
     ++ticks_;

@@ -126,6 +126,37 @@ Command Command::commit_map(const std::filesystem::path& file, unsigned version)
   return Command("commit map @" + std::to_string(version) + " " + file.string());
 }
 
+Command Command::new_certificate(const std::filesystem::path& file) {
+  return Command("new ssl cert " + file.string());
+}
+Command Command::set_certificate(const std::filesystem::path& file, const base::Secret& pem) {
+  CHECK_THAT(pem.reveal().find("\n\n") == std::string_view::npos);
+  return Command("set ssl cert " + file.string(), pem);
+}
+Command Command::commit_certificate(const std::filesystem::path& file) {
+  return Command("commit ssl cert " + file.string());
+}
+Command Command::abort_certificate(const std::filesystem::path& file) {
+  return Command("abort ssl cert " + file.string());
+}
+Command Command::del_certificate(const std::filesystem::path& file) {
+  return Command("del ssl cert " + file.string());
+}
+Command Command::show_certificate(const std::filesystem::path& file) {
+  return Command("show ssl cert " + file.string());
+}
+Command Command::list_certificate(const std::filesystem::path& list,
+                                  const std::filesystem::path& file) {
+  return Command("add ssl crt-list " + list.string() + " " + file.string());
+}
+Command Command::unlist_certificate(const std::filesystem::path& list,
+                                    const std::filesystem::path& file) {
+  return Command("del ssl crt-list " + list.string() + " " + file.string());
+}
+Command Command::show_list(const std::filesystem::path& list) {
+  return Command("show ssl crt-list " + list.string());
+}
+
 base::Result<CliSession> CliSession::open(const std::filesystem::path& socket_path) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
@@ -143,7 +174,7 @@ base::Result<CliSession> CliSession::open(const std::filesystem::path& socket_pa
   return out;
 }
 
-base::Result<std::string> CliSession::exchange(const std::string& line) {
+base::Result<std::string> CliSession::exchange(std::string_view line) {
   const auto broken = [&](std::string detail) {
     socket_.reset();
     return unreachable(std::move(detail));
@@ -172,7 +203,16 @@ base::Result<std::string> CliSession::exchange(const std::string& line) {
 }
 
 base::Result<std::string> CliSession::ask(const Command& command) {
-  std::string reply = TRY(exchange(command.text() + "\n"));
+  std::string reply;
+  if (command.payload().empty()) {
+    reply = TRY(exchange(command.text() + "\n"));
+  } else {
+    // HAProxy takes the lines up to an empty one and prompts for each.
+    const base::Secret line(command.text() + " <<\n" + std::string(command.payload().reveal()) +
+                            "\n");
+    reply = TRY(exchange(line.reveal()));
+    while (reply.starts_with("+ ")) reply.erase(0, 2);
+  }
   // "[6]: New server registered."
   if (reply.size() >= 4 && reply[0] == '[' && reply[2] == ']' && reply[3] == ':') {
     const int severity = reply[1] - '0';

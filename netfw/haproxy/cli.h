@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/base/secret.h"
 #include "common/sys/handle.h"
 #include "netfw/model/balance.h"
 
@@ -44,11 +45,26 @@ class Command {
   static Command add_prepared(const std::filesystem::path& file, unsigned version,
                               const RouteKey& key, const PoolName& pool);
   static Command commit_map(const std::filesystem::path& file, unsigned version);
+  static Command new_certificate(const std::filesystem::path& file);
+  // `pem` has no empty line. It is not part of text(), which may be logged.
+  static Command set_certificate(const std::filesystem::path& file, const base::Secret& pem);
+  static Command commit_certificate(const std::filesystem::path& file);
+  static Command abort_certificate(const std::filesystem::path& file);
+  static Command del_certificate(const std::filesystem::path& file);
+  static Command show_certificate(const std::filesystem::path& file);
+  static Command list_certificate(const std::filesystem::path& list,
+                                  const std::filesystem::path& file);
+  static Command unlist_certificate(const std::filesystem::path& list,
+                                    const std::filesystem::path& file);
+  static Command show_list(const std::filesystem::path& list);
   const std::string& text() const { return text_; }
+  const base::Secret& payload() const { return payload_; }
 
  private:
-  explicit Command(std::string text) : text_(std::move(text)) {}
+  explicit Command(std::string text, base::Secret payload = {})
+      : text_(std::move(text)), payload_(std::move(payload)) {}
   std::string text_;
+  base::Secret payload_;
 };
 
 class CliSession {
@@ -62,7 +78,7 @@ class CliSession {
 
  private:
   explicit CliSession(sys::Fd socket) : socket_(std::move(socket)) {}
-  base::Result<std::string> exchange(const std::string& line);
+  base::Result<std::string> exchange(std::string_view line);
   sys::Fd socket_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netfw/haproxy/config.h"
 
+#include "netfw/haproxy/certificates.h"
+
 namespace netfw {
 namespace {
 
@@ -27,7 +29,14 @@ std::string render_global(const LbSkeleton& skeleton, const std::string& fingerp
   out += "  maxconn " + std::to_string(skeleton.connections_max) + "\n";
   if (!skeleton.user.empty()) out += "  user " + skeleton.user + "\n";
   if (!skeleton.certificate_folder.empty()) {
-    out += "  ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets\n";
+    // Mozilla's intermediate profile of 2024, without the key exchanges that lack forward secrecy.
+    out +=
+        "  ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets\n"
+        "  ssl-default-bind-ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+        "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+        "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305\n"
+        "  ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+        "TLS_CHACHA20_POLY1305_SHA256\n";
   }
   return out;
 }
@@ -59,6 +68,18 @@ std::string render_redirects(const std::string& map) {
   return out + "  http-request set-header X-Forwarded-Proto https if { ssl_fc }\n";
 }
 
+std::string render_hsts(const std::string& map) {
+  std::string out;
+  for (const char* const variable : {"txn.host", "txn.zone"}) {
+    out +=
+        std::string(
+            "  http-response set-header Strict-Transport-Security max-age=15768000 if { ssl_fc } "
+            "{ var(") +
+        variable + "),map_str(" + map + ") -m found }\n";
+  }
+  return out;
+}
+
 std::string render_web(const LbSkeleton& skeleton) {
   const bool tls = !skeleton.certificate_folder.empty();
   const std::string hosts = map_path(skeleton, MapId::hosts).string();
@@ -67,7 +88,9 @@ std::string render_web(const LbSkeleton& skeleton) {
   std::string out = "frontend web\n" + bind_line(skeleton, std::to_string(skeleton.http_port), "");
   if (tls) {
     out += bind_line(skeleton, std::to_string(skeleton.https_port),
-                     " ssl crt " + skeleton.certificate_folder.string() + " alpn h2,http/1.1");
+                     " ssl crt " + (skeleton.certificate_folder / kDefaultCertificate).string() +
+                         " crt-list " + certificate_list(skeleton).string() +
+                         " alpn h2,http/1.1 curves X25519:P-256:P-384");
   }
   out +=
       "  http-request set-var(txn.host) req.hdr(host),field(1,:),lower\n"
@@ -79,7 +102,10 @@ std::string render_web(const LbSkeleton& skeleton) {
   out += set + "var(txn.zone),concat(,txn.path,),map_beg(" + paths + ")" + missing;
   out += set + "var(txn.host),map_str(" + hosts + ")" + missing;
   out += set + "var(txn.zone),map_str(" + hosts + ")" + missing;
-  if (tls) out += render_redirects(map_path(skeleton, MapId::redirects).string());
+  if (tls) {
+    out += render_redirects(map_path(skeleton, MapId::redirects).string());
+    out += render_hsts(map_path(skeleton, MapId::hsts).string());
+  }
   out +=
       "  http-request set-header X-Forwarded-Proto http unless { ssl_fc }\n"
       "  use_backend %[var(txn.pool)] if { var(txn.pool) -m found }\n"

@@ -27,7 +27,7 @@ struct LbSkeleton {
   bool ipv6 = true;
   std::uint16_t http_port = 80;
   std::uint16_t https_port = 443;
-  std::filesystem::path certificate_folder = {};  // empty: no https frontend
+  std::filesystem::path certificate_folder = {};  // certificates.h; empty: no https frontend
   std::uint16_t range_first = 10000;
   std::uint16_t range_last = 10099;
   std::set<std::uint16_t> extra_ports = {};

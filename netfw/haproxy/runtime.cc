@@ -83,9 +83,12 @@ base::Result<void> LbRuntime::read_back() {
   LbSeen seen;
   seen.pools = TRY(read_servers(*session_));
   for (const MapId id : kMapIds) {
-    // Without certificates nothing uses the map of redirects, and HAProxy does not know it.
-    if (id == MapId::redirects && skeleton_.certificate_folder.empty()) continue;
+    // HAProxy does not know a map that nothing uses.
+    if (is_https_map(id) && skeleton_.certificate_folder.empty()) continue;
     seen.maps[id] = TRY(read_map(*session_, map_path(skeleton_, id)));
+  }
+  if (!skeleton_.certificate_folder.empty()) {
+    seen.certificates = TRY(read_certificates(*session_, skeleton_));
   }
   seen_ = std::move(seen);
   return {};
@@ -166,6 +169,14 @@ base::Result<void> LbRuntime::execute(const Step& step) {
   FirewallSets none;
   note_done(step, none, seen_);
   return {};
+}
+
+base::Result<std::size_t> LbRuntime::use_certificates(const CertificateSet& wanted) {
+  if (skeleton_.certificate_folder.empty()) return std::size_t{0};
+  if (!session_) return no_session();
+  auto changed = sync_certificates(*session_, skeleton_, wanted, seen_.certificates);
+  if (!changed && changed.error().reason == "haproxy_unreachable") session_.reset();
+  return changed;
 }
 
 base::Result<std::map<ServerName, unsigned>> LbRuntime::sessions(const PoolName& pool) {

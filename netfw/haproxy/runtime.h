@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "netfw/haproxy/certificates.h"
 #include "netfw/haproxy/cli.h"
 #include "netfw/haproxy/config.h"
 #include "netfw/plan/plan.h"
@@ -38,6 +39,9 @@ class LbRuntime {
   // member still has connections: try again soon; those of CliSession::ask, after which the session
   // may be gone.
   base::Result<void> execute(const Step& step);
+  // Makes the certificates in use those of the set, without a reload; returns how many changed.
+  // Errors: those of CliSession::ask.
+  base::Result<std::size_t> use_certificates(const CertificateSet& wanted);
   base::Result<std::map<ServerName, unsigned>> sessions(const PoolName& pool);
 
   const LbSkeleton& skeleton() const { return skeleton_; }

@@ -130,13 +130,19 @@ class Maker {
         note(claim, "VHOST", vhost.text() + " is claimed by another service already");
         continue;
       }
-      if (!claim.port->redirect_to_https) continue;
-      if (input_.limits.certificates) {
-        out_.state.maps[MapId::redirects].emplace(RouteKey::host(vhost), pool);
-      } else {
-        note(claim, "REDIRECT_TO_HTTPS", "this node has no certificate to redirect to");
-      }
+      if (claim.port->redirect_to_https) add_https(claim, "REDIRECT_TO_HTTPS", vhost, pool);
+      if (claim.port->hsts) add_https(claim, "USE_HSTS", vhost, pool);
     }
+  }
+
+  void add_https(const Claim& claim, std::string_view label, const Vhost& vhost,
+                 const PoolName& pool) {
+    if (!is_certified(vhost, input_.limits.certified)) {
+      note(claim, label, "this node has no certificate for " + vhost.text());
+      return;
+    }
+    const MapId map = label == "USE_HSTS" ? MapId::hsts : MapId::redirects;
+    out_.state.maps[map].emplace(RouteKey::host(vhost), pool);
   }
 
   void add_members(const Claim& claim, const PoolName& pool) {
@@ -224,8 +230,15 @@ base::Result<RouteKey> RouteKey::parse(std::string_view text) {
 }
 
 std::string_view map_name(MapId id) {
-  constexpr std::string_view kNames[] = {"hosts", "paths", "ports", "redirects"};
+  constexpr std::string_view kNames[] = {"hosts", "paths", "ports", "redirects", "hsts"};
   return kNames[static_cast<std::size_t>(id)];
+}
+
+bool is_certified(const Vhost& vhost, const std::set<std::string>& certified) {
+  if (certified.contains(vhost.text())) return true;
+  const std::size_t dot = vhost.text().find('.');
+  if (vhost.is_wildcard() || dot == std::string::npos) return false;
+  return certified.contains("*" + vhost.text().substr(dot));
 }
 
 LbDesired make_lb(const LbPlanInput& input, const PoolAssignments& before) {

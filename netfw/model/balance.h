@@ -90,12 +90,14 @@ struct LbServer {
 };
 using LbServers = std::map<ServerName, LbServer>;
 
-enum class MapId : std::uint8_t { hosts, paths, ports, redirects };
-inline constexpr std::array<MapId, 4> kMapIds = {MapId::hosts, MapId::paths, MapId::ports,
-                                                 MapId::redirects};
+enum class MapId : std::uint8_t { hosts, paths, ports, redirects, hsts };
+inline constexpr std::array<MapId, 5> kMapIds = {MapId::hosts, MapId::paths, MapId::ports,
+                                                 MapId::redirects, MapId::hsts};
+// The maps that only the https frontend looks into.
+constexpr bool is_https_map(MapId id) { return id == MapId::redirects || id == MapId::hsts; }
 std::string_view map_name(MapId id);
 
-// The value of an entry; redirects have none and point to the pool all the same.
+// The value of an entry; redirects and hsts need none and point to the pool all the same.
 using RouteMap = std::map<RouteKey, PoolName>;
 
 struct LbState {
@@ -115,6 +117,7 @@ using SeenPools = std::map<PoolName, std::map<ServerName, SeenServer>>;
 struct LbSeen {
   SeenPools pools = {};  // only those with members
   std::map<MapId, RouteMap> maps = {};
+  std::map<std::string, std::string> certificates = {};  // file name to the digest of what it has
 };
 
 // Which slot belongs to which service port. Kept across restarts.
@@ -125,7 +128,8 @@ struct LbLimits {
   std::uint16_t range_first = 10000;  // service ports that are bound from the start
   std::uint16_t range_last = 10099;
   std::set<std::uint16_t> reserved = {};  // ports that no service may claim
-  bool certificates = false;              // whether there is an https frontend to redirect to
+  // Names that a certificate is for: redirects to others would only frighten people.
+  std::set<std::string> certified = {};
   std::size_t extra_ports_max = 64;
 };
 
@@ -144,6 +148,9 @@ struct LbDesired {
   std::set<std::uint16_t> extra_ports = {};  // those outside the range: each its own bind
   std::vector<Problem> problems = {};
 };
+
+// "a.b" is in the set itself or by "*.b".
+bool is_certified(const Vhost& vhost, const std::set<std::string>& certified);
 
 // Pure. `before` are the assignments so far; those still fitting stay.
 LbDesired make_lb(const LbPlanInput& input, const PoolAssignments& before);

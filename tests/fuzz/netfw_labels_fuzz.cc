@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<netfw::Service> services = {service};
   const std::map<netfw::InstanceId, netfw::Instance> instances;
   const std::set<netfw::PoolName> occupied;
-  const netfw::LbLimits limits{.certificates = true};
+  const netfw::LbLimits limits{.certified = {"web.demo", "*.x.demo"}};
   const netfw::LbDesired desired = netfw::make_lb({services, instances, limits, occupied}, {});
   if (desired.assignments.size() > 2 || desired.extra_ports.size() > 2) std::abort();
   check_maps(desired);

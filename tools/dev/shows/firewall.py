@@ -16,8 +16,8 @@ from . import frame
 
 ABOUT = "scan all TCP ports over IPv4 and IPv6 from outside; change the policy under a UDP flood; commit time beside iptables-restore"
 PORT = 10000
-# docs/reference/ports.md, for an appliance that runs one application on service port 10000 and has no certificate.
-OPEN_TO_ANYBODY = [80, PORT]
+# docs/reference/ports.md, for an appliance that runs one application on service port 10000.
+OPEN_TO_ANYBODY = [80, 443, PORT]
 OPEN_TO_MANAGEMENT = sorted([*OPEN_TO_ANYBODY, 5050, 5051, 8080])
 STRANGER_V4, STRANGER_V6 = "198.51.100.50", "2001:db8:67::50"
 FLOOD_OPEN, FLOOD_CLOSED = 18500, 18501

@@ -59,6 +59,30 @@ TEST(Tls, the_key_is_pkcs8_and_belongs_to_the_certificate) {
                openssl({"x509", "-pubkey", "-noout", "-in", (scratch / "c.pem").string()}).c_str());
 }
 
+TEST(Tls, a_servers_file_is_brought_into_order_or_refused) {
+  const auto pair =
+      UNWRAP(sys::make_self_signed("a", {"A.example", "*.b.example", "10.0.0.1"}, 50h));
+  const std::string key(pair.key_pem.reveal());
+  const auto read =
+      UNWRAP(sys::read_server_certificate("x\n\n" + key + "\n\n" + pair.certificate_pem));
+  STRCMP_EQUAL((pair.certificate_pem + key).c_str(), std::string(read.pem.reveal()).c_str());
+  CHECK_EQUAL(2, read.names.size());
+  STRCMP_EQUAL("a.example", read.names[0].c_str());
+  CHECK_TRUE(read.left > 49h && read.left <= 50h);
+  CHECK_OK(sys::write_file_durably(scratch / "c.pem", pair.certificate_pem));
+  std::string digest =
+      openssl({"x509", "-noout", "-fingerprint", "-in", (scratch / "c.pem").string()});
+  std::erase(digest, ':');
+  CHECK_TRUE(digest.find(read.sha1) != std::string::npos);
+  const auto other = UNWRAP(sys::make_self_signed("a", {}, 1h));
+  const std::string broken = pair.certificate_pem + key + pair.certificate_pem.substr(0, 200) +
+                             "!\n-----END CERTIFICATE-----\n";
+  for (const std::string& text : {std::string(), std::string("x"), key, pair.certificate_pem,
+                                  other.certificate_pem + key, broken}) {
+    CHECK_ERROR(Code::invalid_argument, "certificate_unusable", sys::read_server_certificate(text));
+  }
+}
+
 TEST(Tls, names_that_no_certificate_can_carry_are_refused) {
   const std::vector<std::string> bad = {
       "", "a b", "a,DNS:evil", std::string("a\0b", 3), std::string(254, 'a'), "1.2.3.4/24"};

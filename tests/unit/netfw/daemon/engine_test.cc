@@ -4,8 +4,10 @@
 #include <CppUTest/TestHarness.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "common/sys/tls.h"
 #include "netfw/daemon/balancer.h"
 #include "netfw/daemon/guardian.h"
 #include "netfw/daemon/networks.h"
@@ -48,6 +50,7 @@ TEST_GROUP(Engine) {
     firewall = {NETFW_IPTC_HELPER, folder.path() / "xtables.lock"};
     skeleton.folder = folder.path();
     skeleton.admin_socket = folder.path() / "admin.sock";
+    skeleton.certificate_folder = folder.path() / "served";
     skeleton.bind_address = "127.0.0.1";
     skeleton.range_last = 10009;
     skeleton.connections_max = 500;
@@ -60,6 +63,8 @@ TEST_GROUP(Engine) {
                         .firewall = UNWRAP(IptablesBackend::make(firewall)),
                         .balancer = std::make_unique<Balancer>(Balancer::Options{
                             skeleton, folder.path() / "master.sock", "/usr/sbin/haproxy"}),
+                        .certificates = std::make_unique<CertificateFolder>(
+                            folder.path() / "certificates", skeleton),
                         .limits = {.range_last = 10009},
                         .first_policy = default_policy(),
                         .find_networks = std::move(find_networks),
@@ -129,6 +134,34 @@ TEST(Engine, a_service_without_a_group_is_not_exposed_and_an_internal_one_not_to
   CHECK_EQUAL(503, http_get(80, "web.demo", "/").status);
   CHECK_TRUE(kernel().ports[SetId::service_tcp].empty());
   CHECK_TRUE(kernel().ports[SetId::internal_tcp].contains(10001));
+}
+
+TEST(Engine, a_certificate_that_is_put_into_the_folder_is_served_and_redirected_to) {
+  const EchoServer server(3001, "one");
+  const auto body = [](int generation) {
+    return R"({"generation":)" + std::to_string(generation) + R"(,"services":[{"id":"/demo/web",
+      "labels":{"HAPROXY_GROUP":"external","HAPROXY_0_VHOST":"web.demo",
+                "HAPROXY_0_REDIRECT_TO_HTTPS":"true","HAPROXY_0_USE_HSTS":"true"},
+      "ports":[{"index":0,"service_port":10001,"protocol":"tcp"}]}]})";
+  };
+  CHECK_EQUAL(2, put(body(1)).problems.size());
+  CHECK_OK(engine->put_instance(member("i1", 3001)));
+  CHECK_EQUAL(200, http_get(80, "web.demo", "/").status);
+  const std::string pid = engine->status()["haproxy"]["pid"].dump();
+  const sys::KeyPair made = UNWRAP(sys::make_self_signed("x", {"web.demo"}, 99h));
+  std::filesystem::create_directory(folder.path() / "certificates");
+  const std::string file = (folder.path() / "certificates" / "web.pem").string();
+  std::ofstream(file) << made.certificate_pem << made.key_pem.reveal();
+  engine->tick();
+  CHECK_EQUAL(301, http_get(80, "web.demo", "/").status);
+  STRCMP_EQUAL("one", run_tool({"/usr/bin/curl", "-sS", "--cacert", file, "--resolve",
+                                "web.demo:443:127.0.0.1", "https://web.demo/"})
+                          .c_str());
+  CHECK_EQUAL(0, put(body(2)).problems.size());
+  std::filesystem::remove(file);
+  engine->tick();
+  CHECK_EQUAL(200, http_get(80, "web.demo", "/").status);
+  STRCMP_EQUAL(pid.c_str(), engine->status()["haproxy"]["pid"].dump().c_str());
 }
 
 TEST(Engine, the_networks_of_the_node_manage_until_somebody_puts_a_policy) {

@@ -25,8 +25,13 @@ const std::regex& allowed_line() {
       "|  mode (http|tcp)"
       "|  timeout [a-z-]+ [0-9]+[smh]|  retries 3|  retry-on all-retryable-errors"
       "|  option (redispatch 1|http-keep-alive|dontlognull|forwardfor)|  http-reuse safe"
-      "|  bind (:::|\\*:)[0-9]+(-[0-9]+)?( v4v6)?( ssl crt /[a-z/]+ alpn h2,http/1\\.1)?"
+      "|  bind (:::|\\*:)[0-9]+(-[0-9]+)?( v4v6)?( ssl crt /[a-z/]+/default\\.pem crt-list "
+      "/[a-z/]+/certificates\\.list alpn h2,http/1\\.1 curves X25519:P-256:P-384)?"
       "|  ssl-default-bind-options ssl-min-ver TLSv1\\.2 no-tls-tickets"
+      "|  ssl-default-bind-ciphers(uites)? [A-Z0-9:_-]+"
+      "|  http-response set-header Strict-Transport-Security max-age=15768000 if \\{ ssl_fc \\} "
+      "\\{ "
+      "var\\(txn\\.(host|zone)\\),map_str\\([a-z./]+\\) -m found \\}"
       "|  http-request (set-var\\(txn\\.[a-z]+\\)|set-header X-Forwarded-Proto|redirect scheme "
       "https|disable-l7-retry unless) [ -~]+"
       "|  (default_backend nobody|use_backend %\\[[a-z_.,()/]+\\]( if \\{ var\\(txn\\.pool\\) -m "
@@ -95,7 +100,8 @@ std::map<std::string, std::string> random_labels(std::mt19937& random) {
       "HAPROXY_0_PORT",         "HAPROXY_1_PORT",
       "HAPROXY_0_MODE",         "HAPROXY_0_BALANCE",
       "HAPROXY_1_STICKY",       "HAPROXY_0_REDIRECT_TO_HTTPS",
-      "HAPROXY_0_BACKEND_HEAD", "HAPROXY_0_BACKEND_WEIGHT"};
+      "HAPROXY_0_BACKEND_HEAD", "HAPROXY_0_BACKEND_WEIGHT",
+      "HAPROXY_0_USE_HSTS"};
   std::map<std::string, std::string> out;
   for (const std::string& name : kNames) {
     if (random() % 2 == 0) out[name] = random_text(random);
@@ -142,11 +148,12 @@ TEST(HaproxyConfig, whatever_labels_say_only_the_expected_directives_come_out) {
                                            {3001, 3002},
                                            InstanceState::healthy});
     }
-    const LbLimits limits{.certificates = random() % 2 == 0};
+    LbLimits limits;
+    if (random() % 2 == 0) limits.certified = {"good.demo", "web.demo"};
     const LbDesired desired = make_lb({services, instances, limits, {}}, {});
     LbSkeleton skeleton;
     skeleton.user = "haproxy";
-    if (limits.certificates) skeleton.certificate_folder = "/etc/certificates";
+    if (!limits.certified.empty()) skeleton.certificate_folder = "/etc/certificates";
     skeleton.extra_ports = desired.extra_ports;
     for (const auto& [key, pool] : desired.assignments) skeleton.pools[pool.kind()] = 2;
     check_lines(render_config(skeleton, desired.state), allowed_line());
