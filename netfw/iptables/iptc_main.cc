@@ -7,6 +7,8 @@
 // 1. Nothing is computed while the xtables lock is held but the comparison with what is there.
 // 2. A table whose foreign rules differ between the snapshot and the moment before the commit is
 // not written: that would undo somebody else's change without a word.
+// A writer that takes no lock and replaces a rule in the microseconds after that look is the one
+// case left: the kernel compares no more than the number of rules.
 // 3. EAGAIN, EINVAL and ENOENT at the commit mean that another writer was faster: try again.
 #include <errno.h>
 #include <fcntl.h>

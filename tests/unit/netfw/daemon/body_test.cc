@@ -20,6 +20,7 @@
 #include "netfw/haproxy/cli.h"
 #include "tests/support/check_result.h"
 #include "tests/unit/netfw/haproxy_fixture.h"
+#include "tests/unit/netfw/netns.h"
 
 using namespace netfw;
 using namespace netfw_test;
@@ -170,6 +171,27 @@ TEST(Netfwd, a_killed_haproxy_is_started_again_and_has_everything) {
   CHECK_TRUE(eventually([&] { return in_step(); }));
   CHECK_OK(client->del("/v1/instances/i1"));
   CHECK_EQUAL(503, http_get(80, "web.demo", "/").status);
+}
+
+TEST(Netfwd, chains_that_an_operator_flushes_are_back_within_seconds_and_the_log_says_so) {
+  const std::string tool = "/usr/sbin/iptables-legacy";
+  for (const char* const chain : {"GESTALT-IN", "GESTALT-FWD", "INPUT"}) {
+    const std::string before = run_tool({tool, "-S"});
+    run_tool({tool, "-F", chain});
+    CHECK_FALSE(before == run_tool({tool, "-S"}));
+    const double ms = timed_ms([&] {
+      CHECK_TRUE(eventually([&] { return run_tool({tool, "-S"}) == before; }));
+    });
+    CHECK_COMPARE(ms, <=, 4000);
+  }
+  std::ifstream log(folder.path() / "netfwd.log");
+  const std::string text((std::istreambuf_iterator<char>(log)), {});
+  std::size_t mended = 0;
+  for (std::size_t at = 0; (at = text.find("NETFW_FIREWALL_MENDED", at)) != std::string::npos;
+       ++at) {
+    ++mended;
+  }
+  CHECK_EQUAL(3, mended);
 }
 
 TEST(Netfwd, verdicts_and_policies_are_answered) {

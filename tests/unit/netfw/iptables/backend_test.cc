@@ -3,12 +3,18 @@
 
 #include <CppUTest/TestHarness.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <fstream>
 #include <random>
+#include <thread>
 
 #include "tests/support/check_result.h"
+#include "tests/unit/netfw/haproxy_fixture.h"
 #include "tests/unit/netfw/netns.h"
 
 using namespace netfw;
@@ -181,6 +187,87 @@ TEST(IptablesBackend, our_jump_comes_back_to_the_first_place_when_others_moved_i
   run_tool({tool, "-F", "INPUT"});
   CHECK_TRUE(UNWRAP(backend->apply(ir, Scope::all_sets, 5s)).rules_written);
   check_kernel(ir);
+}
+
+// The kernel notices only a change of the number of rules. A writer that takes no lock replaces a
+// rule after ours was read and before it is written: the helper, held up there by strace, must see
+// it.
+TEST(IptablesBackend, a_rule_that_others_replace_between_our_read_and_our_commit_is_not_lost) {
+  const std::string slow_helper = lock + ".helper";
+  // Of the helper's calls the 24th asks for the table again, just before the commit.
+  std::ofstream(slow_helper)
+      << "#!/bin/sh\nexec /usr/bin/strace -qq -o /dev/null -e trace=getsockopt "
+         "-e inject=getsockopt:delay_enter=1000000:when=24 "
+      << NETFW_IPTC_HELPER << "\n";
+  chmod(slow_helper.c_str(), 0700);
+  const std::string tool = "/usr/sbin/iptables-legacy";
+  run_tool({tool, "-A", "INPUT", "-p", "tcp", "--dport", "1", "-j", "ACCEPT"});
+  auto slow = UNWRAP(IptablesBackend::make({slow_helper, lock}));
+  FirewallIr ir = compile_policy(test_policy());
+  base::Result<FirewallApplied> applied = FirewallApplied{};
+  const int space = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+  std::thread writer([&] {
+    setns(space, CLONE_NEWNET);
+    applied = slow->apply(ir, Scope::all_sets, 10s);
+  });
+  const sys::Fd watch(open(lock.c_str(), O_CREAT | O_RDONLY | O_CLOEXEC, 0600));
+  const auto is_held = [&] {
+    if (flock(watch.get(), LOCK_EX | LOCK_NB) != 0) return true;
+    flock(watch.get(), LOCK_UN);
+    return false;
+  };
+  CHECK_TRUE(eventually(is_held));
+  usleep(200'000);  // the first read takes a millisecond, the pause before the second a second
+  run_tool({"/usr/bin/env", "XTABLES_LOCKFILE=" + lock + ".other", tool, "-R", "INPUT", "1", "-p",
+            "tcp", "--dport", "2", "-j", "ACCEPT"});
+  CHECK_TRUE(is_held());
+  writer.join();
+  close(space);
+  CHECK_OK(applied);
+  const std::string rules = run_tool({tool, "-S", "INPUT"});
+  CHECK_TRUE(rules.find("--dport 2 ") != std::string::npos);
+  CHECK_TRUE(rules.find("-A INPUT -j GESTALT-IN") != std::string::npos);
+  unlink(slow_helper.c_str());
+  unlink((lock + ".other").c_str());
+}
+
+TEST(IptablesBackend, writers_that_take_the_lock_and_ours_lose_nothing_of_each_other) {
+  const std::vector<std::string> tool = {"/usr/bin/env", "XTABLES_LOCKFILE=" + lock,
+                                         "/usr/sbin/iptables-legacy", "-w"};
+  const auto other = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), tool.begin(), tool.end());
+    return run_tool(words);
+  };
+  other({"-A", "INPUT", "-p", "tcp", "--dport", "1", "-j", "ACCEPT"});
+  const int space = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+  std::atomic<bool> ending = false;
+  unsigned failures = 0;
+  unsigned writes = 0;
+  FirewallIr ir = compile_policy(test_policy());
+  std::thread ours([&] {
+    setns(space, CLONE_NEWNET);
+    while (!ending) {
+      ir.forward = !ir.forward;
+      ++writes;
+      if (!backend->apply(ir, Scope::all_sets, 10s)) ++failures;
+    }
+  });
+  unsigned lost = 0;
+  for (int i = 2; i < 60; ++i) {
+    // Our jump is put first, so the rule's number is found anew each time.
+    const std::string port = std::to_string(i);
+    other({"-A", "INPUT", "-p", "tcp", "--dport", port, "-j", "ACCEPT"});
+    other({"-D", "INPUT", "-p", "tcp", "--dport", std::to_string(i - 1), "-j", "ACCEPT"});
+    const std::string rules = other({"-S", "INPUT"});
+    if (rules.find("--dport " + port + " ") == std::string::npos) ++lost;
+    if (rules.find("--dport " + std::to_string(i - 1) + " ") != std::string::npos) ++lost;
+  }
+  ending = true;
+  ours.join();
+  close(space);
+  CHECK_EQUAL(0, lost);
+  CHECK_EQUAL(0, failures);
+  CHECK_TRUE(writes > 10);
 }
 
 TEST(IptablesBackend, a_held_lock_is_waited_for_and_then_reported) {
