@@ -127,7 +127,7 @@ Result<base::Json> Request::json() const {
 
 bool ByteStream::write(std::string_view bytes) {
   if (closed_ || finished_) return false;
-  if (pending_.size() - taken_ + bytes.size() > buffer_max_) {
+  if (waiting() > buffer_max_ || bytes.size() > buffer_max_ - waiting()) {
     closed_ = true;
     pending_.clear();
     taken_ = 0;

@@ -69,6 +69,7 @@ class ByteStream {
   bool write(std::string_view bytes);
   void finish();  // the body ends when what is queued is sent
   bool is_open() const { return !closed_; }
+  std::size_t waiting() const { return pending_.size() - taken_; }  // bytes queued for the client
   // Called once, on the loop thread, when the client has gone or the stream has ended.
   void on_close(std::function<void()> callback) { on_close_ = std::move(callback); }
 

@@ -58,7 +58,7 @@ Json health_json(const Instance& instance) {
                        {"lastSuccess", text_or_null(result.last_success)},
                        {"lastFailure", text_or_null(result.last_failure)},
                        {"lastFailureCause", text_or_null(result.last_failure_cause)},
-                       {"instanceId", instance.id.text()}});
+                       {"instanceId", instance_name(instance.id)}});
   }
   return results;
 }

@@ -8,6 +8,10 @@ namespace {
 
 using base::Json;
 
+// Of a deployment whose events show the definitions before and after: rendering them holds up the
+// loop.
+constexpr std::size_t kPlanAppsMax = 100;
+
 Json action_json(const Action& action) {
   return {{"action", action_word(action.kind)}, {"app", action.app}};
 }
@@ -61,7 +65,7 @@ Json plan_json(const Deployment& deployment, const std::map<std::string, AppStat
                PlanFormat format) {
   Json plan = {
       {"id", deployment.id}, {"version", deployment.version}, {"steps", steps_json(deployment)}};
-  if (format == PlanFormat::light) return plan;
+  if (format == PlanFormat::light || deployment.originals.size() > kPlanAppsMax) return plan;
   Json before = Json::array();
   Json after = Json::array();
   for (const auto& [id, original] : deployment.originals) {

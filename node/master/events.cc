@@ -49,6 +49,12 @@ void Scheduler::emit_status(const Instance& instance) {
                                {"ipAddresses", std::move(addresses)},
                                {"ports", instance.ports},
                                {"version", instance.version}});
+  emit("instance_changed_event", {{"instanceId", instance_name(instance.id)},
+                                  {"condition", condition(instance)},
+                                  {"runSpecId", instance.app},
+                                  {"agentId", instance.node},
+                                  {"host", host},
+                                  {"runSpecVersion", instance.version}});
 }
 
 void Scheduler::touch_waiting() { dirty_.insert(waiting_.begin(), waiting_.end()); }
@@ -191,16 +197,20 @@ void Scheduler::check_health(Instance& instance, const api::InstanceStatus& befo
   if (instance.status.healthy && instance.status.healthy != before.healthy) {
     emit("health_status_changed_event", {{"appId", instance.app},
                                          {"taskId", instance.id.text()},
-                                         {"instanceId", instance.id.text()},
+                                         {"instanceId", instance_name(instance.id)},
                                          {"version", instance.version},
                                          {"alive", *instance.status.healthy}});
+    emit("instance_health_changed_event", {{"instanceId", instance_name(instance.id)},
+                                           {"runSpecId", instance.app},
+                                           {"runSpecVersion", instance.version},
+                                           {"healthy", *instance.status.healthy}});
   }
   if (instance.goal != api::Goal::running) return;
   const auto reason = give_up_reason(instance);
   if (!reason) return;
   emit("unhealthy_instance_kill_event", {{"appId", instance.app},
                                          {"taskId", instance.id.text()},
-                                         {"instanceId", instance.id.text()},
+                                         {"instanceId", instance_name(instance.id)},
                                          {"version", instance.version},
                                          {"reason", *reason},
                                          {"host", instance.status.address},

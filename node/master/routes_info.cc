@@ -90,8 +90,7 @@ Result<Response> abdicate(MasterService&, const Request&) {
 // Server-sent events, until the client goes.
 Result<Response> events(MasterService& service, const Request& request) {
   EventFilter filter = TRY(read_event_filter(request));
-  return Response::event_stream(
-      service.events().attach(std::move(filter), request.peer, service.scheduler().now_text()));
+  return Response::event_stream(service.events().attach(std::move(filter), request.peer));
 }
 
 // HTTP callbacks went with Marathon 1.5; the answer is the one it gives since.

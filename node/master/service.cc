@@ -46,6 +46,7 @@ MasterService::MasterService(Parts parts, ServiceOptions options)
       store_(parts.tree),
       scheduler_(std::make_unique<Scheduler>(parts.clock, parts.rng,
                                              SchedulerSettings{.digest = sys::sha256_hex})),
+      events_(parts.clock),
       self_(std::make_shared<MasterService*>(this)),
       writer_(std::make_unique<sys::WorkerPool>(sys::WorkerPool::Limits{1, 16})),
       reader_(std::make_unique<sys::WorkerPool>(sys::WorkerPool::Limits{1, 16})) {}

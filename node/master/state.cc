@@ -48,4 +48,25 @@ std::string task_state(const Instance& instance) {
   return "";
 }
 
+std::string condition(const Instance& instance) {
+  if (instance.unreachable) return "Unreachable";
+  switch (instance.status.state) {
+    case InstanceState::staging: return "Staging";
+    case InstanceState::starting: return "Starting";
+    case InstanceState::running: return instance.goal == api::Goal::stopped ? "Killing" : "Running";
+    case InstanceState::killing: return "Killing";
+    case InstanceState::finished: return "Finished";
+    case InstanceState::failed: return "Failed";
+    case InstanceState::killed: return "Killed";
+    case InstanceState::lost: return "Gone";
+    case InstanceState::error: return "Error";
+  }
+  return "";
+}
+
+std::string instance_name(const api::InstanceId& id) {
+  const std::string& text = id.text();
+  return text.substr(0, text.rfind("._app"));
+}
+
 }  // namespace node::master

@@ -152,5 +152,8 @@ struct Effects {
 };
 
 std::string task_state(const Instance& instance);  // TASK_RUNNING, …
+std::string condition(const Instance& instance);   // Running, …: Marathon's word for an instance
+// Marathon's id of the instance that a task belongs to: ours without "._app.1".
+std::string instance_name(const api::InstanceId& id);
 
 }  // namespace node::master

@@ -2,7 +2,6 @@
 #include "node/master/edits.h"
 
 #include "node/master/dependencies.h"
-#include "node/master/event_bus.h"
 #include "node/master/views.h"
 #include "tests/unit/node/master/fake_cluster.h"
 
@@ -169,34 +168,4 @@ TEST(Edits, layers_count_the_longest_way) {
   LONGS_EQUAL(3, layers.at("d"));
   CHECK(!has_cycle(needs));
   CHECK(has_cycle({{"a", {"b"}}, {"b", {"a"}}, {"c", {}}}));
-}
-
-TEST(Edits, an_event_filter_takes_types_and_a_format) {
-  rest::Request request;
-  request.query = {{"event_type", "deployment_info"}, {"plan-format", "light"}};
-  const EventFilter filter = UNWRAP(read_event_filter(request));
-  CHECK(filter.light && filter.types.contains("deployment_info"));
-  request.query = {{"plan-format", "heavy"}};
-  CHECK_ERROR(Code::invalid_argument, "query_invalid", read_event_filter(request));
-  request.query = {{"event_type", std::string(200, 'x')}};
-  CHECK_ERROR(Code::invalid_argument, "query_invalid", read_event_filter(request));
-}
-
-TEST(Edits, events_reach_those_who_asked_for_them) {
-  EventBus bus;
-  const auto all = bus.attach({}, "1.2.3.4:5", "now");
-  const auto some = bus.attach({{"wanted"}, true}, "1.2.3.4:6", "now");
-  char buffer[4096];
-  all->take(buffer, sizeof buffer);
-  some->take(buffer, sizeof buffer);
-  bus.publish({{"wanted", "{\"full\":1}", "{\"light\":1}"}, {"other", "{}", ""}});
-  const std::string to_all(buffer, all->take(buffer, sizeof buffer));
-  CHECK(to_all.find("event: wanted\r\n") != std::string::npos);
-  CHECK(to_all.find("data: {\"full\":1}\r\n") != std::string::npos);
-  CHECK(to_all.find("event: other") != std::string::npos);
-  const std::string to_some(buffer, some->take(buffer, sizeof buffer));
-  CHECK(to_some.find("light") != std::string::npos && to_some.find("other") == std::string::npos);
-  some->close();
-  bus.keep_alive();
-  LONGS_EQUAL(1, bus.subscribers());
 }

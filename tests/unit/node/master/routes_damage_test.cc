@@ -32,8 +32,7 @@ TEST_GROUP(RoutesDamage) {
   std::size_t instances() {
     std::size_t count = 0;
     const Json reply = master->json(200, Method::get, "/v2/tasks");
-    for (const Json& task : reply["tasks"])
-      count += task["appId"] == "/demo/web" ? 1 : 0;
+    for (const Json& task : reply["tasks"]) count += task["appId"] == "/demo/web" ? 1 : 0;
     return count;
   }
   std::string record() { return UNWRAP(master->tree().find(kRecord))->data; }
@@ -44,7 +43,8 @@ TEST(RoutesDamage, the_app_is_held_and_the_rest_is_served) {
   LONGS_EQUAL(1, master->json(200, Method::get, "/v2/apps")["apps"].size());
   master->json(200, Method::put, "/v2/apps/other", R"({"instances":2})");
   master->settle();
-  LONGS_EQUAL(2, master->json(200, Method::get, "/v2/apps/other")["app"]["tasksRunning"].get<int>());
+  LONGS_EQUAL(2,
+              master->json(200, Method::get, "/v2/apps/other")["app"]["tasksRunning"].get<int>());
   LONGS_EQUAL(2, instances());
   STRCMP_EQUAL("damaged", record().c_str());
 }
@@ -74,10 +74,12 @@ TEST(RoutesDamage, health_metrics_and_replies_say_which_one_it_is) {
 
 TEST(RoutesDamage, an_old_version_mends_it) {
   CHECK(master->json(200, Method::get, "/v2/apps/demo/web/versions")["versions"][0] == version);
-  master->json(201, Method::put, "/v2/apps/demo/web?force=true", Json({{"version", version}}).dump());
+  master->json(201, Method::put, "/v2/apps/demo/web?force=true",
+               Json({{"version", version}}).dump());
   master->settle();
   CHECK(master->json(200, Method::get, "/health")["status"] == "ok");
-  LONGS_EQUAL(2, master->json(200, Method::get, "/v2/apps/demo/web")["app"]["tasksRunning"].get<int>());
+  LONGS_EQUAL(
+      2, master->json(200, Method::get, "/v2/apps/demo/web")["app"]["tasksRunning"].get<int>());
   CHECK(record() != "damaged");
 }
 

@@ -38,6 +38,25 @@ TEST(Scheduler, a_new_app_runs_and_its_deployment_succeeds) {
   CHECK(contains(cluster.event_types(), "deployment_success"));
 }
 
+TEST(Scheduler, instances_are_told_with_marathons_words) {
+  cluster.put(sleeper(1, R"("healthChecks":[{"protocol":"TCP"}])"));
+  cluster.run();
+  bool running = false;
+  bool healthy = false;
+  const std::string id = cluster.instances_of("/demo/web")[0]->id.text();
+  for (const Event& event : cluster.scheduler.take_effects().events) {
+    const base::Json data = UNWRAP(base::parse_json(event.data));
+    if (data.contains("instanceId")) CHECK(data["instanceId"].get<std::string>() + "._app.1" == id);
+    if (event.type == "instance_changed_event" && data["condition"] == "Running") {
+      running = true;
+      CHECK(data["runSpecId"] == "/demo/web" && data["agentId"] == "n1");
+      CHECK(data["host"] == "10.0.0.1");
+    }
+    if (event.type == "instance_health_changed_event") healthy = data["healthy"];
+  }
+  CHECK(running && healthy);
+}
+
 TEST(Scheduler, a_failed_instance_is_replaced_within_the_same_event) {
   cluster.put(sleeper(1));
   cluster.run();
