@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/result.h"
 #include "dfs/replication/types.h"
 
 namespace dfs::replication {

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who waits for which lock, in order of coming, and whether a wait would close a ring.
+//
+// Threads: the loop's.
+#pragma once
+
+#include <deque>
+#include <map>
+
+#include "dfs/api/rpc.h"
+#include "dfs/meta/locks.h"
+
+namespace dfs::meta {
+
+class LockWaits {
+ public:
+  struct Wait {
+    SetLock request;
+    Responder responder;
+  };
+  using Locks = std::function<LockList(InodeNumber)>;
+
+  // Whether the owner, if it waited for this, would wait for itself by way of others (fcntl(2)
+  // knows this for its own locks only). Cost: O(waits of all, times locks of an inode).
+  bool closes_ring(const SetLock& request, const Locks& locks) const;
+  // A wait with the same ticket, from a link that has ended, is replaced.
+  void add(Wait wait);
+  // Takes the first one that `locks` does not hold up.
+  std::optional<Wait> take_ready(InodeNumber inode, const LockList& locks);
+  // Errors for the waiter: interrupted. Returns whether there was one.
+  bool cancel(SessionNumber session, std::uint64_t ticket);
+  void drop_session(SessionNumber session, const base::Error& error);
+  std::vector<InodeNumber> inodes() const;
+  // Everybody gets not_primary.
+  void clear();
+  std::size_t size() const;
+
+ private:
+  std::map<InodeNumber, std::deque<Wait>> waits_;
+};
+
+}  // namespace dfs::meta
