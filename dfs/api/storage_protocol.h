@@ -26,6 +26,8 @@ enum class StorageKind : std::uint8_t {
   remove,
   fence,
   replicate = 64,  // between storage servers, see dfs/replication
+  fetch_block,     // and these, see dfs/storage
+  device_room,
 };
 
 struct ObjectPlace {

@@ -170,12 +170,6 @@ void Device::checkpoint(ObjectStore& store, Done done) {
   if (!run_ && !failed_) begin();
 }
 
-void Device::after_change(ObjectStore& store) {
-  if (store.held_blocks() < options_.held_max && store.dirty_files() < options_.dirty_files_max)
-    return;
-  if (find_asked(store) == nullptr) checkpoint(store, [](const std::string&) {});
-}
-
 void Device::forget(const ObjectStore& store) {
   std::erase_if(asked_, [&store](const Asked& asked) { return asked.store == &store; });
   if (!run_) return;

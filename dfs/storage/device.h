@@ -49,8 +49,11 @@ class Device {
   // state (set_state) of that moment. Requires: the store lives until then.
   using Done = std::function<void(const std::string& state)>;
   void checkpoint(ObjectStore& store, Done done);
-  // Call after changes: begins a checkpoint by itself when too much is kept for the store.
-  void after_change(ObjectStore& store);
+  // Too much is kept in memory for the store: ask for a checkpoint.
+  bool is_due(const ObjectStore& store) const {
+    return store.held_blocks() >= options_.held_max ||
+           store.dirty_files() >= options_.dirty_files_max;
+  }
   // Waits for nothing: a checkpoint under way goes on without this store.
   void forget(const ObjectStore& store);
   void fail(const base::Error& error);

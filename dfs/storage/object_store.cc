@@ -37,7 +37,7 @@ std::vector<BlockIndex::Change> encode_frozen(const Frozen& frozen) {
 }
 
 ObjectStore::ObjectStore(BlockIndex& index, OpenFiles& files, Options options)
-    : index_(index), files_(files), options_(options) {}
+    : index_(index), files_(files), options_(std::move(options)) {}
 
 void ObjectStore::evict() {
   for (int step = 0; step < kEvictionSteps && pages_.size() >= options_.pages_max; ++step) {
@@ -277,30 +277,28 @@ Result<void> ObjectStore::drop_page(const PageKey& key) {
   return clear_blocks(key.object, key.page * kPageBlocks, (key.page + 1) * kPageBlocks, 0);
 }
 
-Result<void> ObjectStore::adopt(const PageKey& key, const SumPage& page, const BlockBits& blocks,
-                                std::string_view content) {
-  SumPage& here = *TRY(change(key, 0));
-  const BlockNumber first = key.page * kPageBlocks;
+Result<void> ObjectStore::adopt(const PageKey& key, const SumPage& page, const BlockBits& part,
+                                const BlockBits& blocks, std::string_view content) {
+  SumPage& here = *TRY(change(key, page.changed));
   for (std::size_t place = 0; place < kPageBlocks; ++place) {
-    if (blocks[place] || !page.present[place]) unhold(here, {key.object, first + place});
-    if (!blocks[place]) continue;
-    here.bad[place] = page.bad[place];
-    if (!page.present[place] || page.bad[place]) continue;
-    TRY(write_file(key.object, (first + place) * kBlockBytes, content.substr(0, kBlockBytes)));
+    if (!part[place]) continue;
+    const BlockName name{key.object, key.page * kPageBlocks + place};
+    if (blocks[place] || !page.present[place]) unhold(here, name);
+    here.present[place] = page.present[place];
+    here.sums[place] = page.sums[place];
+    here.remade.reset(place);
+    here.bad[place] = blocks[place] && page.present[place] && page.bad[place];
+    if (!blocks[place] || !page.present[place] || page.bad[place]) continue;
+    TRY(write_file(key.object, name.block * kBlockBytes, content.substr(0, kBlockBytes)));
     content.remove_prefix(kBlockBytes);
   }
-  here.present = page.present;
-  here.bad &= page.present;
-  here.sums = page.sums;
-  here.changed = page.changed;
-  here.remade.reset();
   return {};
 }
 
 Frozen ObjectStore::freeze() {
   Frozen frozen;
   frozen.group = options_.group;
-  frozen.state = state_;
+  frozen.state = options_.state();
   frozen.pages.reserve(dirty_.size());
   for (const PageKey& key : dirty_) {
     Cached& cached = pages_.at(key);

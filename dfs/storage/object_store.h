@@ -15,6 +15,7 @@
 // Threads: the loop's; fill() and encode_frozen() any.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -83,6 +84,8 @@ class ObjectStore {
   struct Options {
     GroupNumber group = 0;
     std::size_t pages_max = 4096;  // clean ones in memory
+    // Stored with the pages at each checkpoint: what they describe the log up to.
+    std::function<std::string()> state;
   };
   // Requires: index and files outlive it.
   ObjectStore(BlockIndex& index, OpenFiles& files, Options options);
@@ -114,14 +117,11 @@ class ObjectStore {
   // Puts back a block whose content was lost. It must match the checksum, or, of a bad one, come
   // from a member whose page was changed by the same entry last (`changed`). False: it does not.
   base::Result<bool> mend(const BlockName& block, std::string_view content, std::uint64_t changed);
-  // A page as another member has it; what is here is replaced. Content is in blocks, by `present`
-  // without `bad`, of those in `blocks` only: others are as they are here.
-  base::Result<void> adopt(const PageKey& key, const SumPage& page, const BlockBits& blocks,
-                           std::string_view content);
+  // The blocks of `part` as another member has them replace what is here. Content comes with those
+  // of them in `blocks` that are present and not bad: the others hold what they must already.
+  base::Result<void> adopt(const PageKey& key, const SumPage& page, const BlockBits& part,
+                           const BlockBits& blocks, std::string_view content);
   base::Result<void> drop_page(const PageKey& key);
-
-  // Of the group, stored with its pages.
-  void set_state(std::string state) { state_ = std::move(state); }
 
   // What a checkpoint must make durable; everything is in it. Then: images stored; write_back();
   // files synced and index committed; thaw(). Requires: the one before was thawed.
@@ -164,7 +164,6 @@ class ObjectStore {
   std::map<BlockName, BlockImage> held_;
   std::map<ObjectNumber, DataFileHandle> dirty_files_;
   std::vector<PageKey> dirty_;
-  std::string state_;
 };
 
 }  // namespace dfs::storage

@@ -57,13 +57,14 @@ std::string StoreRig::open() {
   auto made = Device::open(used, *index, std::move(executor), std::move(options));
   if (!made) return base::to_string(made.error());
   device = *std::move(made);
-  store = std::make_unique<ObjectStore>(*index, device->files(),
-                                        ObjectStore::Options{.group = 1, .pages_max = 2});
+  store = std::make_unique<ObjectStore>(
+      *index, device->files(), ObjectStore::Options{.group = 1, .pages_max = 2, .state = [this] {
+                                                      return std::to_string(applied_);
+                                                    }});
   const auto state = index->find(group_state_key(1));
   if (!state) return base::to_string(state.error());
   durable_ = *state ? std::stoull(**state) : 0;
   applied_ = durable_;
-  store->set_state(std::to_string(applied_));
   return "";
 }
 
@@ -78,7 +79,6 @@ bool StoreRig::replay(const StoreOp& op, std::uint64_t at) {
     case StoreOp::Kind::remove: done = store->remove(op.object, at); break;
   }
   applied_ = at;
-  store->set_state(std::to_string(at));
   return done.has_value();
 }
 

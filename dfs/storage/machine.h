@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a chunk group replicates: its objects, and the highest epoch of each volume.
+//
+// 1. A change whose volume epoch is lower than the highest one the group was told, or accepted, has
+// no effect: failed_precondition stale_epoch, decided by the order of the log.
+// 2. A snapshot is a comparison: the receiver gets the blocks that it does not hold. It is taken
+// while changes go on, since entries may be applied twice.
+// 3. While a snapshot is being received the state at rest says that nothing is known, so that one
+// that was broken off begins anew.
+// 4. An error of the device ends the process (Device::fail).
+// Threads: the loop's.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "dfs/replication/state_machine.h"
+#include "dfs/storage/device.h"
+#include "dfs/storage/operation.h"
+
+namespace dfs::storage {
+
+using VolumeEpochs = std::map<VolumeNumber, VolumeEpoch>;
+
+// A group's state at rest beside its pages.
+struct GroupState {
+  replication::Position position;
+  VolumeEpochs epochs;
+};
+std::string encode_group_state(const GroupState& state);
+// Errors: corrupt record_corrupt, bytes_truncated, bytes_left_over; unsupported record_format.
+base::Result<GroupState> decode_group_state(std::string_view bytes);
+
+class ChunkMachine final : public replication::StateMachine {
+ public:
+  // Requires: the device outlives it. Errors: corrupt, os errors.
+  static base::Result<std::unique_ptr<ChunkMachine>> open(Device& device, GroupNumber group);
+  ~ChunkMachine() override;
+
+  replication::Position durable() const override { return durable_; }
+  std::string apply(const replication::Entry& entry) override;
+  void checkpoint(std::function<void(base::Result<replication::Position>)> done) override;
+  base::Result<std::unique_ptr<replication::SnapshotSource>> open_snapshot() override;
+  base::Result<std::unique_ptr<replication::SnapshotSink>> receive_snapshot() override;
+  void on_role(bool is_serving) override { is_serving_ = is_serving; }
+
+  // Errors: failed_precondition stale_epoch.
+  base::Result<void> check_epoch(VolumeNumber volume, VolumeEpoch epoch) const;
+  ObjectStore& store() { return *store_; }
+  Device& device() { return device_; }
+  replication::Position position() const { return state_.position; }
+  const VolumeEpochs& epochs() const { return state_.epochs; }
+  bool is_serving() const { return is_serving_; }
+
+  // For a snapshot that is being received: forgets the position, replaces the state.
+  void begin_install();
+  base::Result<void> install(GroupState state);
+  bool is_checkpointing() const { return checkpoints_ > 0; }
+
+ private:
+  ChunkMachine(Device& device, GroupNumber group);
+  base::Result<ChangeReply> carry_out(const Operation& operation, std::uint64_t at);
+  base::Result<void> accept_epoch(VolumeNumber volume, VolumeEpoch epoch);
+
+  Device& device_;
+  GroupState state_;
+  replication::Position durable_;
+  bool installing_ = false;
+  bool is_serving_ = false;
+  int checkpoints_ = 0;  // asked for and not done
+  std::unique_ptr<ObjectStore> store_;
+};
+
+}  // namespace dfs::storage
