@@ -41,7 +41,7 @@ Result<GroupState> decode_group_state(std::string_view bytes) {
 ChunkMachine::ChunkMachine(Device& device, GroupNumber group) : device_(device) {
   ObjectStore::Options options;
   options.group = group;
-  options.state = [this] { return encode_group_state(installing_ ? GroupState() : state_); };
+  options.state = [this] { return encode_group_state(state_); };
   store_ = std::make_unique<ObjectStore>(device.index(), device.files(), std::move(options));
 }
 
@@ -117,8 +117,6 @@ Result<ChangeReply> ChunkMachine::carry_out(const Operation& operation, std::uin
 }
 
 std::string ChunkMachine::apply(const replication::Entry& entry) {
-  // A snapshot that was broken off: what came of it is newer than the log, which catches up.
-  installing_ = false;
   std::string answer;
   if (!entry.payload.empty()) {
     const Result<Operation> operation = decode_operation(entry.payload);
@@ -126,31 +124,35 @@ std::string ChunkMachine::apply(const replication::Entry& entry) {
                                       : Result<ChangeReply>(operation.error()));
   }
   state_.position = {entry.index, entry.epoch};
-  if (device_.is_due(*store_) && checkpoints_ == 0) checkpoint([](const Result<Position>&) {});
+  if (device_.is_due(*store_) && checkpoints_ == 0) checkpoint_pages();
   return answer;
 }
 
 void ChunkMachine::checkpoint(std::function<void(Result<Position>)> done) {
-  if (state_.position == durable_ && !installing_)
+  if (state_.position == durable_)
     return device_.executor()([] {}, [done = std::move(done), at = durable_] { done(at); });
+  run_checkpoint(std::move(done));
+}
+
+void ChunkMachine::checkpoint_pages() {
+  run_checkpoint([](const Result<Position>&) {});
+}
+
+void ChunkMachine::run_checkpoint(std::function<void(Result<Position>)> done) {
   ++checkpoints_;
   device_.checkpoint(*store_, [this, done = std::move(done)](const std::string& state) {
     --checkpoints_;
     const Result<GroupState> now = decode_group_state(state);
-    if (now && !installing_) durable_ = now->position;
+    if (now) durable_ = now->position;
     done(durable_);
   });
 }
 
-void ChunkMachine::begin_install() {
-  installing_ = true;
-  durable_ = {};
-}
-
 Result<void> ChunkMachine::install(GroupState state) {
-  CHECK_THAT(installing_ && !is_checkpointing());
+  // Its end would put the old position back.
+  if (is_checkpointing())
+    return Error{Code::unavailable, "a checkpoint is under way", "checkpoint_under_way"};
   TRY(device_.index().commit({{group_state_key(store_->group()), encode_group_state(state)}}));
-  installing_ = false;
   state_ = std::move(state);
   durable_ = state_.position;
   return {};

@@ -5,8 +5,8 @@
 // no effect: failed_precondition stale_epoch, decided by the order of the log.
 // 2. A snapshot is a comparison: the receiver gets the blocks that it does not hold. It is taken
 // while changes go on, since entries may be applied twice.
-// 3. While a snapshot is being received the state at rest says that nothing is known, so that one
-// that was broken off begins anew.
+// 3. A snapshot that is broken off leaves the position as it was, with some content of a later one:
+// applying the log from there leads to the same as without, and so does another snapshot.
 // 4. An error of the device ends the process (Device::fail).
 // Threads: the loop's.
 #pragma once
@@ -52,8 +52,9 @@ class ChunkMachine final : public replication::StateMachine {
   const VolumeEpochs& epochs() const { return state_.epochs; }
   bool is_serving() const { return is_serving_; }
 
-  // For a snapshot that is being received: forgets the position, replaces the state.
-  void begin_install();
+  // For a snapshot that is being received: makes durable what came, then takes its state over.
+  // Requires of the latter: the former is done.
+  void checkpoint_pages();
   base::Result<void> install(GroupState state);
   bool is_checkpointing() const { return checkpoints_ > 0; }
 
@@ -61,11 +62,11 @@ class ChunkMachine final : public replication::StateMachine {
   ChunkMachine(Device& device, GroupNumber group);
   base::Result<ChangeReply> carry_out(const Operation& operation, std::uint64_t at);
   base::Result<void> accept_epoch(VolumeNumber volume, VolumeEpoch epoch);
+  void run_checkpoint(std::function<void(base::Result<replication::Position>)> done);
 
   Device& device_;
   GroupState state_;
   replication::Position durable_;
-  bool installing_ = false;
   bool is_serving_ = false;
   int checkpoints_ = 0;  // asked for and not done
   std::unique_ptr<ObjectStore> store_;

@@ -167,12 +167,7 @@ class Sink final : public replication::SnapshotSink {
     ByteReader in(piece);
     const std::uint8_t kind = TRY(in.u8());
     switch (static_cast<Piece>(kind)) {
-      case Piece::hello:
-        TRY(take_hello(in));
-        machine_.begin_install();
-        // Not waited for: blocks of a newer state do no harm to one that is applied further.
-        machine_.checkpoint([](const Result<Position>&) {});
-        return std::string();
+      case Piece::hello: TRY(take_hello(in)); return std::string();
       case Piece::offer: return take_offer(in);
       case Piece::blocks: return take_blocks(in);
       case Piece::wait: return wait();
@@ -276,7 +271,7 @@ class Sink final : public replication::SnapshotSink {
   void begin_checkpoint() {
     taken_ = 0;
     changed_ = false;
-    machine_.checkpoint([](const Result<Position>&) {});
+    machine_.checkpoint_pages();
   }
 
   Result<std::string> wait() {
