@@ -14,7 +14,6 @@
 #include "netfw/daemon/config.h"
 #include "netfw/daemon/networks.h"
 #include "netfw/daemon/routes.h"
-#include "netfw/iptables/backend.h"
 
 namespace netfw {
 namespace {
@@ -108,7 +107,6 @@ base::Result<StateStore> open_store(const std::filesystem::path& folder) {
 }
 
 base::Result<Engine::Parts> Body::make_parts() {
-  const Skeleton::Options firewall = {.helper = config_.helper, .lock_file = config_.lock_file};
   Engine::Parts parts{.store = TRY(open_store(config_.state_folder / "state")),
                       .firewall = nullptr,
                       .balancer = nullptr,
@@ -116,7 +114,7 @@ base::Result<Engine::Parts> Body::make_parts() {
                       .limits = {},
                       .first_policy = config_.policy,
                       .find_networks = {},
-                      .guardian_firewall = firewall,
+                      .guardian_firewall = config_.firewall,
                       .guardian_program = "/proc/self/exe",
                       .clock = base::system_clock()};
   if (config_.follows_networks) {
@@ -124,7 +122,11 @@ base::Result<Engine::Parts> Body::make_parts() {
       return find_management_networks(interface);
     };
   }
-  if (config_.firewall) parts.firewall = TRY(IptablesBackend::make(firewall));
+  if (config_.firewall.kind != FirewallKind::off) {
+    parts.firewall = TRY(make_firewall(config_.firewall));
+    // The guardian must not choose anew: it undoes what was done here.
+    parts.guardian_firewall.kind = TRY(parse_kind(parts.firewall->name()));
+  }
   LbSkeleton skeleton = config_.skeleton;
   skeleton.certificate_folder = skeleton.folder / "certificates";
   parts.limits = {.range_first = skeleton.range_first,

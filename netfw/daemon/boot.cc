@@ -8,7 +8,6 @@
 #include "common/base/config.h"
 #include "common/base/log.h"
 #include "netfw/daemon/state_store.h"
-#include "netfw/iptables/backend.h"
 
 namespace netfw {
 namespace {
@@ -35,8 +34,7 @@ base::Result<Config> load_settings(const char* file) {
 
 base::Result<void> close_firewall(const Config* config) {
   const Config settings = config != nullptr ? *config : Config();
-  auto backend =
-      TRY(IptablesBackend::make({.helper = settings.helper, .lock_file = settings.lock_file}));
+  auto backend = TRY(make_firewall(settings.firewall));
   // A store that is damaged in the wrong place may end this process; until it has been read, only
   // SSH is open. Where rules are in force already they are no worse.
   if (!backend->read_sets()) {
@@ -45,9 +43,11 @@ base::Result<void> close_firewall(const Config* config) {
   const BootPolicy chosen = choose_boot_policy(config);
   const FirewallApplied applied =
       TRY(backend->apply(compile_policy(chosen.policy), Scope::policy_sets, kFirewallDeadline));
-  base::log::notice(
-      "NETFW_BOOT_APPLIED", "the firewall is closed before the network is up",
-      {{"policy", std::string(chosen.origin)}, {"rules", std::to_string(applied.rules)}});
+  remove_other_firewall(settings.firewall, *backend);
+  base::log::notice("NETFW_BOOT_APPLIED", "the firewall is closed before the network is up",
+                    {{"policy", std::string(chosen.origin)},
+                     {"backend", backend->name()},
+                     {"rules", std::to_string(applied.rules)}});
   return {};
 }
 
@@ -78,7 +78,7 @@ int boot_main(int argc, char** argv) {
   const auto config = load_settings(has_file ? argv[3] : kConfigFile);
   if (!config) {
     base::log::failure("NETFW_BOOT_CONFIG_UNREADABLE", "going on without it", {}, config.error());
-  } else if (!config->firewall) {
+  } else if (config->firewall.kind == FirewallKind::off) {
     return EXIT_SUCCESS;
   }
   const auto done = close_firewall(config ? &*config : nullptr);

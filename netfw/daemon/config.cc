@@ -35,14 +35,14 @@ void read_port(base::Fields& fields, std::string_view name, std::uint16_t& out) 
 base::Result<void> read_firewall(const base::Json* json, const std::string& pointer, Config& out) {
   if (json == nullptr) return {};
   base::Fields fields(*json, pointer);
-  std::string backend = "iptables";
+  std::string backend(kind_name(out.firewall.kind));
   fields.optional("backend", backend);
-  if (backend != "iptables" && backend != "off")
-    fields.reject("backend", "expected iptables or off");
-  read_path(fields, "helper", out.helper);
-  read_path(fields, "lock_file", out.lock_file);
+  auto kind = parse_kind(backend);
+  if (!kind) fields.reject("backend", kind.error().detail);
+  out.firewall.kind = std::move(kind).value_or(FirewallKind::automatic);
+  read_path(fields, "helper", out.firewall.iptables.helper);
+  read_path(fields, "lock_file", out.firewall.iptables.lock_file);
   fields.optional("management_interface", out.management_interface, {.length_max = IFNAMSIZ - 1});
-  out.firewall = backend != "off";
   return fields.finish(base::UnknownFields::refuse);
 }
 

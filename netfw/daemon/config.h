@@ -10,6 +10,7 @@
 #include "common/base/json.h"
 #include "common/rest/server.h"
 #include "netfw/api/wire.h"
+#include "netfw/daemon/firewalls.h"
 #include "netfw/haproxy/config.h"
 
 namespace netfw {
@@ -26,9 +27,7 @@ struct Config {
   std::map<std::string, std::vector<std::string>> peer_scopes = {
       {"gestalt-master", {"netfw:deploy", "netfw:read"}}};
 
-  bool firewall = true;  // false: leave the packet filter alone
-  std::filesystem::path helper = "/usr/libexec/gestalt/gestalt-netfw-iptc";
-  std::filesystem::path lock_file = "/run/xtables.lock";
+  FirewallOptions firewall;          // kind off: leave the packet filter alone
   Policy policy = default_policy();  // until one is stored
   // No management networks are configured: those of this interface manage. Empty: daemon/networks.h
   // finds it.

@@ -64,7 +64,9 @@ base::Result<void> Engine::start() {
   refresh_certificates();
   const std::lock_guard lock(mutex_);
   follow_networks();
-  verify_firewall();
+  if (verify_firewall() && parts_.firewall) {
+    remove_other_firewall(parts_.guardian_firewall, *parts_.firewall);
+  }
   if (parts_.balancer) {
     TRY(parts_.balancer->prepare(desired_balance(), parts_.clock.now()));
     verify_balancer(true);

@@ -41,7 +41,7 @@ class Engine {
     Policy first_policy;
     // The networks that manage while no policy is stored; empty: those of first_policy do.
     std::function<std::vector<IpNet>()> find_networks;
-    Skeleton::Options guardian_firewall;
+    FirewallOptions guardian_firewall;
     std::filesystem::path guardian_program;  // empty: no trials
     base::Clock& clock;
   };

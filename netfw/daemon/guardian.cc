@@ -13,7 +13,6 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
-#include "netfw/iptables/backend.h"
 
 namespace netfw {
 namespace {
@@ -73,7 +72,7 @@ char wait_byte(int fd, std::chrono::milliseconds deadline) {
 struct Order {
   Policy policy;
   std::chrono::milliseconds deadline{};
-  Skeleton::Options firewall;
+  FirewallOptions firewall;
 };
 
 base::Result<Order> receive_order() {
@@ -86,19 +85,22 @@ base::Result<Order> receive_order() {
   std::int64_t deadline_ms = 0;
   std::string helper;
   std::string lock_file;
+  std::string backend;
   fields.required("deadline_ms", deadline_ms, {.min = 1});
   fields.required("helper", helper);
   fields.required("lock_file", lock_file);
+  fields.required("backend", backend);
   const base::Json* const policy = fields.find_object("policy");
   TRY(fields.finish(base::UnknownFields::refuse));
   if (policy == nullptr) return base::os_error(EINVAL, "no policy");
-  return Order{TRY(read_policy(*policy)),
-               std::chrono::milliseconds(deadline_ms),
-               {.helper = helper, .lock_file = lock_file}};
+  return Order{
+      TRY(read_policy(*policy)),
+      std::chrono::milliseconds(deadline_ms),
+      {.kind = TRY(parse_kind(backend)), .iptables = {.helper = helper, .lock_file = lock_file}}};
 }
 
 base::Result<void> restore(const Order& order) {
-  auto backend = TRY(IptablesBackend::make(order.firewall));
+  auto backend = TRY(make_firewall(order.firewall));
   TRY(backend->apply(compile_policy(order.policy), Scope::policy_sets, kRestoreDeadline));
   return {};
 }
@@ -107,7 +109,7 @@ base::Result<void> restore(const Order& order) {
 
 base::Result<Guardian> Guardian::arm(const std::filesystem::path& program, const Policy& old,
                                      std::chrono::seconds deadline,
-                                     const Skeleton::Options& firewall) {
+                                     const FirewallOptions& firewall) {
   int pair[2] = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
     return base::os_error(errno, "socketpair");
@@ -120,8 +122,9 @@ base::Result<Guardian> Guardian::arm(const std::filesystem::path& program, const
   const base::Json order = {
       {"policy", write_policy(old)},
       {"deadline_ms", std::chrono::duration_cast<std::chrono::milliseconds>(deadline).count()},
-      {"helper", firewall.helper.string()},
-      {"lock_file", firewall.lock_file.string()}};
+      {"backend", kind_name(firewall.kind)},
+      {"helper", firewall.iptables.helper.string()},
+      {"lock_file", firewall.iptables.lock_file.string()}};
   const std::string text = base::dump_json(order);
   const bool sent = send(out.socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
                     static_cast<ssize_t>(text.size());

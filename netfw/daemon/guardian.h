@@ -18,7 +18,7 @@
 #include "common/base/result.h"
 #include "common/sys/handle.h"
 #include "netfw/api/wire.h"
-#include "netfw/iptables/skeleton.h"
+#include "netfw/daemon/firewalls.h"
 
 namespace netfw {
 
@@ -29,8 +29,7 @@ class Guardian {
   // `program` is started with kGuardianFlag and must call guardian_main().
   // Errors: failed_precondition guardian_not_armed.
   static base::Result<Guardian> arm(const std::filesystem::path& program, const Policy& old,
-                                    std::chrono::seconds deadline,
-                                    const Skeleton::Options& firewall);
+                                    std::chrono::seconds deadline, const FirewallOptions& firewall);
   Guardian(Guardian&& other) noexcept;
   Guardian& operator=(Guardian&& other) noexcept;
   ~Guardian();

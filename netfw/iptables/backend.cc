@@ -62,6 +62,18 @@ base::Result<std::unique_ptr<FwBackend>> IptablesBackend::make(Skeleton::Options
   return std::unique_ptr<FwBackend>(new IptablesBackend(std::move(sets), std::move(options)));
 }
 
+base::Result<void> IptablesBackend::probe(const Skeleton::Options& options) {
+  constexpr std::chrono::milliseconds kDeadline{5000};
+  IpsetSocket sets = TRY(IpsetSocket::open());
+  const auto listed = sets.list(kernel_set_name(SetId::public_tcp, Family::v4), SetKind::ports);
+  if (!listed && listed.error().reason != "set_absent") return listed.error();
+  Skeleton skeleton(options);
+  for (const Family family : kFamilies) {
+    TRY(skeleton.run(iptc::Operation::check, family, {}, kDeadline));
+  }
+  return {};
+}
+
 base::Result<void> IptablesBackend::make_sets() {
   for (const SetId id : kSetIds) {
     for (const auto& [name, family] : kernel_sets(id)) {

@@ -14,6 +14,9 @@ class IptablesBackend final : public FwBackend {
  public:
   static base::Result<std::unique_ptr<FwBackend>> make(Skeleton::Options options);
 
+  // Whether the kernel has the tables and sets and the helper answers. Writes nothing.
+  static base::Result<void> probe(const Skeleton::Options& options);
+
   std::string name() const override { return "iptables"; }
   base::Result<FirewallApplied> apply(const FirewallIr& wanted, Scope scope,
                                       std::chrono::milliseconds deadline) override;

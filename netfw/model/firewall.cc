@@ -108,6 +108,16 @@ void add_net(std::set<IpNet>& out, const IpNet& net) {
   out.insert(half);
 }
 
+// Without those that lie within another: intervals of the kernel do not overlap.
+void add_nets(std::set<IpNet>& out, const std::vector<IpNet>& nets) {
+  for (const IpNet& net : nets) add_net(out, net);
+  std::erase_if(out, [&](const IpNet& net) {
+    return std::any_of(out.begin(), out.end(), [&](const IpNet& other) {
+      return other.prefix < net.prefix && other.contains(net.base);
+    });
+  });
+}
+
 }  // namespace
 
 SetKind set_kind(SetId id) {
@@ -138,8 +148,8 @@ bool is_policy_set(SetId id) {
 
 FirewallIr compile_policy(const Policy& policy) {
   FirewallIr out;
-  for (const IpNet& net : policy.management) add_net(out.sets.nets[SetId::management], net);
-  for (const IpNet& net : policy.cluster) add_net(out.sets.nets[SetId::cluster], net);
+  add_nets(out.sets.nets[SetId::management], policy.management);
+  add_nets(out.sets.nets[SetId::cluster], policy.cluster);
   const auto fill = [&](SetId id, const std::vector<std::uint16_t>& ports) {
     out.sets.ports[id].insert(ports.begin(), ports.end());
   };

@@ -9,8 +9,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "netfw/daemon/firewalls.h"
 #include "netfw/daemon/state_store.h"
-#include "netfw/iptables/backend.h"
 #include "tests/support/check_result.h"
 #include "tests/unit/netfw/haproxy_fixture.h"
 #include "tests/unit/netfw/netns.h"
@@ -24,6 +24,7 @@ TEST_GROUP(Boot) {
   OwnNetwork network;
   TempFolder folder;
   Config config;
+  FirewallOptions firewall = {FirewallKind::automatic, {NETFW_IPTC_HELPER, folder.path() / "xtables.lock"}};
 
   void setup() override {
     config.state_folder = folder.path();
@@ -38,7 +39,7 @@ TEST_GROUP(Boot) {
   std::string write_file() {
     const base::Json json = {
         {"state_folder", folder.path().string()},
-        {"firewall", {{"helper", NETFW_IPTC_HELPER},
+        {"firewall", {{"helper", NETFW_IPTC_HELPER}, {"backend", kind_name(firewall.kind)},
                       {"lock_file", (folder.path() / "xtables.lock").string()}}},
         {"policy", write_policy(config.policy)}};
     const std::string path = (folder.path() / "netfwd.json").string();
@@ -53,7 +54,7 @@ TEST_GROUP(Boot) {
     return boot_main(static_cast<int>(words.size()), argv.data());
   }
   FirewallSets kernel() {
-    auto backend = UNWRAP(IptablesBackend::make({NETFW_IPTC_HELPER, folder.path() / "xtables.lock"}));
+    auto backend = UNWRAP(make_firewall(firewall));
     return UNWRAP(backend->read_sets());
   }
 };
@@ -102,8 +103,7 @@ TEST(Boot, the_kernel_has_the_policy_and_running_instances_keep_their_ports) {
   CHECK_EQUAL(0, boot({"--config", write_file()}));
   CHECK_TRUE(kernel().ports[SetId::public_tcp] == std::set<std::uint16_t>{80});
   {
-    auto backend =
-        UNWRAP(IptablesBackend::make({NETFW_IPTC_HELPER, folder.path() / "xtables.lock"}));
+    auto backend = UNWRAP(make_firewall(firewall));
     CHECK_OK(backend->change({{.id = SetId::service_tcp, .ports_added = {10001}}}));
   }
   config.policy.public_tcp = {443};
@@ -112,12 +112,36 @@ TEST(Boot, the_kernel_has_the_policy_and_running_instances_keep_their_ports) {
   CHECK_TRUE(kernel().ports[SetId::service_tcp].contains(10001));
 }
 
+TEST(Boot, a_change_of_the_packet_filter_leaves_nothing_in_the_other) {
+  CHECK_EQUAL(0, boot({"--config", write_file()}));
+  CHECK_TRUE(run_tool({"/usr/sbin/iptables-legacy", "-S"}).find("GESTALT-IN") != std::string::npos);
+  firewall.kind = FirewallKind::nftables;
+  CHECK_EQUAL(0, boot({"--config", write_file()}));
+  CHECK_TRUE(kernel().ports[SetId::public_tcp] == std::set<std::uint16_t>{80});
+  CHECK_TRUE(run_tool({"/usr/sbin/iptables-legacy", "-S"}).find("GESTALT") == std::string::npos);
+  firewall.kind = FirewallKind::iptables;
+  CHECK_EQUAL(0, boot({"--config", write_file()}));
+  STRCMP_EQUAL("", run_tool({"/usr/sbin/nft", "list", "tables"}).c_str());
+  CHECK_TRUE(kernel().ports[SetId::public_tcp] == std::set<std::uint16_t>{80});
+}
+
+TEST(Boot, without_the_helper_the_choice_is_nf_tables) {
+  firewall.iptables.helper = "/nonexistent";
+  STRCMP_EQUAL("nftables", UNWRAP(make_firewall(firewall))->name().c_str());
+  firewall.iptables.helper = NETFW_IPTC_HELPER;
+  STRCMP_EQUAL("iptables", UNWRAP(make_firewall(firewall))->name().c_str());
+  firewall.kind = FirewallKind::nftables;
+  STRCMP_EQUAL("nftables", UNWRAP(make_firewall(firewall))->name().c_str());
+  CHECK_ERROR(base::Code::invalid_argument, "field_invalid", parse_kind("pf"));
+}
+
 TEST(Boot, wrong_usage_and_a_helper_that_is_not_there_are_told_apart) {
   CHECK_EQUAL(2, boot({"--config"}));
   CHECK_EQUAL(2, boot({"x"}));
   const std::string file = write_file();
-  std::ofstream(file) << R"({"firewall":{"helper":"/nonexistent"},"state_folder":")"
-                      << folder.path().string() << "\"}";
+  std::ofstream(file)
+      << R"({"firewall":{"backend":"iptables","helper":"/nonexistent"},"state_folder":")"
+      << folder.path().string() << "\"}";
   CHECK_EQUAL(1, boot({"--config", file}));
   std::ofstream(file) << R"({"firewall":{"backend":"off"}})";
   CHECK_EQUAL(0, boot({"--config", file}));

@@ -17,7 +17,7 @@ TEST(NetfwConfig, an_empty_file_is_a_whole_configuration) {
   STRCMP_EQUAL("/var/lib/gestalt/netfw/haproxy", config.skeleton.folder.c_str());
   STRCMP_EQUAL("/run/gestalt/haproxy/admin.sock", config.skeleton.admin_socket.c_str());
   STRCMP_EQUAL("haproxy", config.skeleton.user.c_str());
-  CHECK_TRUE(config.firewall);
+  CHECK_TRUE(config.firewall.kind == FirewallKind::automatic);
   CHECK_TRUE(config.haproxy_mode == HaproxyMode::unit);
 }
 

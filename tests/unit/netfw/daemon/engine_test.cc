@@ -12,7 +12,6 @@
 #include "netfw/daemon/guardian.h"
 #include "netfw/daemon/networks.h"
 #include "netfw/daemon/state_store.h"
-#include "netfw/iptables/backend.h"
 #include "tests/support/check_result.h"
 #include "tests/unit/netfw/haproxy_fixture.h"
 #include "tests/unit/netfw/netns.h"
@@ -40,14 +39,14 @@ Instance member(const std::string& id, std::uint16_t port,
 TEST_GROUP(Engine) {
   OwnNetwork network;
   TempFolder folder;
-  Skeleton::Options firewall;
+  FirewallOptions firewall = {FirewallKind::iptables, {}};
   LbSkeleton skeleton;
   std::unique_ptr<Haproxy> haproxy;
   std::unique_ptr<Engine> engine;
   std::atomic<unsigned> wakes = 0;
 
   void setup() override {
-    firewall = {NETFW_IPTC_HELPER, folder.path() / "xtables.lock"};
+    firewall.iptables = {NETFW_IPTC_HELPER, folder.path() / "xtables.lock"};
     skeleton.folder = folder.path();
     skeleton.admin_socket = folder.path() / "admin.sock";
     skeleton.certificate_folder = folder.path() / "served";
@@ -60,7 +59,7 @@ TEST_GROUP(Engine) {
   }
   void start(std::function<std::vector<IpNet>()> find_networks = {}) {
     Engine::Parts parts{.store = UNWRAP(StateStore::open(folder.path() / "state")),
-                        .firewall = UNWRAP(IptablesBackend::make(firewall)),
+                        .firewall = UNWRAP(make_firewall(firewall)),
                         .balancer = std::make_unique<Balancer>(Balancer::Options{
                             skeleton, folder.path() / "master.sock", "/usr/sbin/haproxy"}),
                         .certificates = std::make_unique<CertificateFolder>(
@@ -86,7 +85,7 @@ TEST_GROUP(Engine) {
     return out;
   }
   FirewallSets kernel() {
-    auto backend = UNWRAP(IptablesBackend::make(firewall));
+    auto backend = UNWRAP(make_firewall(firewall));
     return UNWRAP(backend->read_sets());
   }
 };
@@ -323,6 +322,38 @@ TEST(Engine, a_policy_on_trial_goes_back_by_itself) {
   }));
   CHECK_ERROR(base::Code::failed_precondition, "policy_no_trial", engine->confirm_policy());
   CHECK_EQUAL(2, engine->policy()["public_tcp"].size());
+}
+
+TEST(Engine, nf_tables_does_the_same) {
+  put_services();
+  CHECK_OK(engine->put_instance(member("i1", 3001)));
+  engine.reset();
+  firewall.kind = FirewallKind::nftables;
+  start();
+  CHECK_TRUE(run_tool({"/usr/sbin/iptables-legacy", "-S"}).find("GESTALT") == std::string::npos);
+  STRCMP_EQUAL("nftables", engine->status()["firewall"]["backend"].get<std::string>().c_str());
+  CHECK_EQUAL(1, kernel().instances.size());
+  CHECK_TRUE(kernel().ports[SetId::service_tcp].contains(10001));
+  CHECK_OK(engine->put_instance(member("i2", 3002)));
+  CHECK_EQUAL(2, kernel().instances.size());
+  run_tool({"/usr/sbin/nft", "flush", "ruleset"});
+  engine->tick();
+  CHECK_EQUAL(2, kernel().instances.size());
+  // The guardian puts back what is in nf_tables.
+  Policy policy = default_policy();
+  policy.public_tcp = {80};
+  CHECK_OK(engine->put_policy(policy, 30s));
+  CHECK_TRUE(kernel().ports[SetId::public_tcp] == std::set<std::uint16_t>{80});
+  engine.reset();
+  CHECK_TRUE(kernel().ports[SetId::public_tcp].contains(443));
+  CHECK_EQUAL(2, kernel().instances.size());
+  start();
+  CHECK_OK(engine->put_policy(policy, 30s));
+  CHECK_OK(engine->confirm_policy());
+  CHECK_TRUE(kernel().ports[SetId::public_tcp] == std::set<std::uint16_t>{80});
+  CHECK_OK(engine->remove_instance(InstanceId("i1")));
+  CHECK_OK(engine->remove_instance(InstanceId("i2")));
+  CHECK_FALSE(kernel().ports[SetId::service_tcp].contains(10001));
 }
 
 TEST(Engine, a_confirmed_policy_stays_also_in_the_next_life) {

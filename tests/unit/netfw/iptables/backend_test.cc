@@ -10,84 +10,16 @@
 
 #include <atomic>
 #include <fstream>
-#include <random>
 #include <thread>
 
 #include "tests/support/check_result.h"
+#include "tests/unit/netfw/firewall_suite.h"
 #include "tests/unit/netfw/haproxy_fixture.h"
 #include "tests/unit/netfw/netns.h"
 
 using namespace netfw;
 using namespace netfw_test;
 using namespace std::chrono_literals;
-
-namespace {
-
-Policy test_policy() {
-  Policy out = default_policy();
-  out.management.clear();
-  for (const Family family : kFamilies) {
-    out.management.push_back(zone_net(Zone::management, family));
-    out.cluster.push_back(zone_net(Zone::cluster, family));
-  }
-  return out;
-}
-
-// Ports around which the random IRs and the probes are drawn, so that most are hit.
-constexpr std::uint16_t kPorts[] = {22, 80, 443, 2181, 3001, 3002, 5051, 8080, 9999, 10001};
-
-FirewallIr random_ir(std::mt19937& random) {
-  const auto coin = [&] { return random() % 2 == 0; };
-  Policy policy = test_policy();
-  if (coin()) policy.cluster.clear();
-  FirewallIr out = compile_policy(policy);
-  for (const SetId id : kSetIds) {
-    if (set_kind(id) != SetKind::ports) continue;
-    out.sets.ports[id].clear();
-    for (const std::uint16_t port : kPorts) {
-      if (coin()) out.sets.ports[id].insert(port);
-    }
-  }
-  for (const Family family : kFamilies) {
-    for (const std::uint16_t port : kPorts) {
-      const Transport transport = coin() ? Transport::tcp : Transport::udp;
-      const Zone zone = coin() ? Zone::cluster : Zone::outside;
-      if (coin()) out.sets.instances.insert({transport, node_address(zone, family), port});
-    }
-  }
-  return out;
-}
-
-std::vector<Probe> all_probes() {
-  std::vector<Probe> out;
-  for (const Family family : kFamilies) {
-    for (const Zone zone : {Zone::management, Zone::cluster, Zone::outside}) {
-      for (const std::uint16_t port : kPorts) {
-        for (const Transport transport : {Transport::tcp, Transport::udp}) {
-          out.push_back(
-              {transport, client_address(zone, family), node_address(zone, family), port});
-        }
-      }
-    }
-  }
-  return out;
-}
-
-Packet to_packet(const Probe& probe) {
-  Packet out;
-  out.protocol = probe.transport == Transport::tcp ? Protocol::tcp : Protocol::udp;
-  out.source = probe.source;
-  out.destination = probe.destination;
-  out.port = probe.port;
-  return out;
-}
-
-std::string describe(const Probe& probe) {
-  return probe.source.text() + " -> " +
-         Endpoint{probe.transport, probe.destination, probe.port}.text();
-}
-
-}  // namespace
 
 // clang-format off
 TEST_GROUP(IptablesBackend) {
@@ -102,49 +34,10 @@ TEST_GROUP(IptablesBackend) {
     backend.reset();
     unlink(lock.c_str());
   }
-  void check_kernel(const FirewallIr& ir) {
-    const std::vector<Probe> probes = all_probes();
-    const std::vector<bool> let_in = send_probes(nodes, probes);
-    unsigned accepted = 0;
-    for (std::size_t i = 0; i < probes.size(); ++i) {
-      const Judgement model = verdict(ir, to_packet(probes[i]));
-      accepted += let_in[i] ? 1 : 0;
-      if (let_in[i] != (model.verdict == Verdict::accept)) {
-        FAIL((describe(probes[i]) + ": the model says otherwise, by rule " +
-              std::string(model.rule)).c_str());
-      }
-    }
-    CHECK_TRUE(accepted > 0 && accepted < probes.size());
-  }
 };
 // clang-format on
 
-TEST(IptablesBackend, the_kernel_decides_as_the_model_for_random_rules) {
-  std::mt19937 random(4711);
-  for (int round = 0; round < 8; ++round) {
-    const FirewallIr ir = random_ir(random);
-    CHECK_OK(backend->apply(ir, Scope::all_sets, 5s));
-    CHECK_TRUE(UNWRAP(backend->read_sets()).instances == ir.sets.instances);
-    CHECK_TRUE(difference(UNWRAP(backend->read_sets()), ir.sets).empty());
-    check_kernel(ir);
-  }
-}
-
-TEST(IptablesBackend, sets_that_are_not_there_yet_are_told_and_then_made) {
-  CHECK_ERROR(base::Code::not_found, "set_absent", backend->read_sets());
-  CHECK_OK(backend->apply(compile_policy(test_policy()), Scope::all_sets, 5s));
-  CHECK_OK(backend->read_sets());
-}
-
-TEST(IptablesBackend, a_second_apply_writes_nothing) {
-  const FirewallIr ir = compile_policy(test_policy());
-  const FirewallApplied first = UNWRAP(backend->apply(ir, Scope::all_sets, 5s));
-  CHECK_TRUE(first.rules_written);
-  CHECK_TRUE(first.elements_written > 10);
-  const FirewallApplied second = UNWRAP(backend->apply(ir, Scope::all_sets, 5s));
-  CHECK_FALSE(second.rules_written);
-  CHECK_EQUAL(0, second.elements_written);
-}
+FIREWALL_CONFORMANCE(IptablesBackend)
 
 TEST(IptablesBackend, the_rules_stay_few_whatever_runs) {
   for (const Family family : kFamilies) {
@@ -183,10 +76,10 @@ TEST(IptablesBackend, our_jump_comes_back_to_the_first_place_when_others_moved_i
   const std::string tool = "/usr/sbin/iptables-legacy";
   run_tool({tool, "-I", "INPUT", "1", "-p", "tcp", "--dport", "9999", "-j", "ACCEPT"});
   CHECK_TRUE(UNWRAP(backend->apply(ir, Scope::all_sets, 5s)).rules_written);
-  check_kernel(ir);
+  check_kernel(nodes, ir);
   run_tool({tool, "-F", "INPUT"});
   CHECK_TRUE(UNWRAP(backend->apply(ir, Scope::all_sets, 5s)).rules_written);
-  check_kernel(ir);
+  check_kernel(nodes, ir);
 }
 
 // The kernel notices only a change of the number of rules. A writer that takes no lock replaces a
@@ -280,25 +173,3 @@ TEST(IptablesBackend, a_held_lock_is_waited_for_and_then_reported) {
   CHECK_OK(backend->apply(ir, Scope::all_sets, 5s));
 }
 
-TEST(IptablesBackend, a_change_of_members_is_seen_by_the_next_packet) {
-  FirewallIr ir = compile_policy(test_policy());
-  CHECK_OK(backend->apply(ir, Scope::all_sets, 5s));
-  const FirewallSets before = ir.sets;
-  ir.sets.ports[SetId::service_tcp].insert(10001);
-  for (const Family family : kFamilies) {
-    ir.sets.instances.insert({Transport::tcp, node_address(Zone::cluster, family), 3001});
-  }
-  CHECK_OK(backend->change(difference(before, ir.sets)));
-  check_kernel(ir);
-  CHECK_OK(backend->change(difference(ir.sets, before)));
-  ir.sets = before;
-  check_kernel(ir);
-}
-
-TEST(IptablesBackend, the_sets_of_instances_survive_an_apply_of_the_policy) {
-  FirewallIr ir = compile_policy(test_policy());
-  ir.sets.ports[SetId::service_tcp].insert(10001);
-  CHECK_OK(backend->apply(ir, Scope::all_sets, 5s));
-  CHECK_OK(backend->apply(compile_policy(test_policy()), Scope::policy_sets, 5s));
-  CHECK_TRUE(UNWRAP(backend->read_sets()).ports[SetId::service_tcp].contains(10001));
-}
