@@ -20,6 +20,7 @@
 
 #include "common/sys/process.h"
 #include "netfw/iptables/backend.h"
+#include "netfw/nftables/backend.h"
 
 namespace {
 
@@ -99,8 +100,7 @@ std::string restore_text(const std::set<Endpoint>& members) {
   return out + "COMMIT\n";
 }
 
-void run(const std::string& helper, unsigned count) {
-  auto backend = need(IptablesBackend::make({helper, "/tmp/netfw-commit.lock"}));
+void run(FwBackend& backend, unsigned count) {
   Samples whole;
   Samples same;
   Samples one;
@@ -108,13 +108,13 @@ void run(const std::string& helper, unsigned count) {
   for (unsigned round = 0; round < kRounds; ++round) {
     FirewallIr ir = compile_policy(default_policy());
     ir.sets.instances = endpoints(count, round % 2);
-    const auto apply = [&] { need(backend->apply(ir, Scope::all_sets, std::chrono::seconds(10))); };
+    const auto apply = [&] { need(backend.apply(ir, Scope::all_sets, std::chrono::seconds(10))); };
     measure(whole, apply);
     measure(same, apply);
     const FirewallSets before = ir.sets;
     ir.sets.instances.insert({Transport::tcp, {Family::v4, {10, 10}}, 3000});
     const auto changes = difference(before, ir.sets);
-    measure(one, [&] { need(backend->change(changes)); });
+    measure(one, [&] { need(backend.change(changes)); });
     const std::string text = restore_text(before.instances);
     measure(restore, [&] {
       need(sys::run_checked({.argv = {"/usr/sbin/iptables-legacy-restore", "--noflush"},
@@ -127,7 +127,7 @@ void run(const std::string& helper, unsigned count) {
   report("apply again, nothing to write (netfw)", same);
   report("add one endpoint (netfw)", one);
   report("the same endpoints by iptables-legacy-restore", restore);
-  need(backend->remove());
+  need(backend.remove());
 }
 
 }  // namespace
@@ -138,7 +138,11 @@ int main(int argc, char** argv) {
     return 2;
   }
   const unsigned count = argc > 2 ? static_cast<unsigned>(atoi(argv[2])) : 10000;
-  printf("%u endpoints, %d rounds\n", count, kRounds);
-  run(argv[1], count);
+  const auto iptables = need(IptablesBackend::make({argv[1], "/tmp/netfw-commit.lock"}));
+  const auto nftables = need(NftablesBackend::make());
+  for (FwBackend* const backend : {iptables.get(), nftables.get()}) {
+    printf("%s, %u endpoints, %d rounds\n", backend->name().c_str(), count, kRounds);
+    run(*backend, count);
+  }
   return 0;
 }

@@ -21,12 +21,14 @@ def add_arguments(parser):
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(f"  {name:15} {module.ABOUT}" for name, module in SHOWS.items())
     parser.add_argument("name", nargs="*", metavar="NAME", help="which (default: all)")
+    parser.add_argument("--backend", choices=["iptables", "nftables"], help="of `firewall`: the packet filter (default: what netfwd chooses)")
     parser.add_argument("--smoke", action="store_true", help="a short form with fewer rounds")
 
 
-def run_one(name, smoke):
+def run_one(name, smoke, backend):
     say.note(f"show {name}")
     report = frame.Report(name, smoke)
+    report.backend = backend
     SHOWS[name].show(report)
     report.finish()
 
@@ -38,7 +40,7 @@ def main(arguments):
     missed = []
     for name in arguments.name or SHOWS:
         try:
-            run_one(name, arguments.smoke)
+            run_one(name, arguments.smoke, arguments.backend)
         except Failure as problem:
             say.error(str(problem))
             missed.append(name)

@@ -69,10 +69,17 @@ def put_policy(node, policy):
     return float(seconds) * 1000
 
 
-def restore_ms(node):
-    """Milliseconds of iptables-restore with the rules that are in force."""
-    script = ("iptables-legacy-save > /tmp/rules; b=$(date +%s%N); iptables-legacy-restore < /tmp/rules; e=$(date +%s%N); "
-              "rm /tmp/rules; echo $(( (e - b) / 1000 ))")
+# The tool of each packet filter: its name, how it lists what is in force and how it takes that back in one step.
+TOOLS = {
+    "iptables": ("iptables-restore", "iptables-legacy-save", "iptables-legacy-restore"),
+    "nftables": ("nft -f", "(echo 'table inet gestalt'; echo 'delete table inet gestalt'; nft -s list table inet gestalt)", "nft -f -"),
+}
+
+
+def restore_ms(node, backend):
+    """Milliseconds that the packet filter's own tool takes with the rules that are in force."""
+    _, save, restore = TOOLS[backend]
+    script = f"{save} > /tmp/rules; b=$(date +%s%N); {restore} < /tmp/rules; e=$(date +%s%N); rm /tmp/rules; echo $(( (e - b) / 1000 ))"
     return int(node.node.run(["sh", "-c", script]).split()[-1]) / 1000
 
 
@@ -106,11 +113,18 @@ def flood(node, report, name):
     report.figure("of them let through", received[ports[1]]["distinct"], exactly=0)
     report.figure("policy change p50", frame.percentile(times, 0.5), "ms")
     report.figure("policy change p99", frame.percentile(times, 0.99), "ms")
-    report.figure("iptables-restore of the same rules p50", frame.percentile([restore_ms(node) for _ in range(10)], 0.5), "ms")
+    backend = json.loads(node.socket("netfwd", "GET", "/v1/status"))["firewall"]["backend"]
+    times = [restore_ms(node, backend) for _ in range(10)]
+    report.figure(f"{TOOLS[backend][0]} of the same rules p50", frame.percentile(times, 0.5), "ms")
 
 
 def show(report):
-    with frame.fresh_appliance() as node:
+    files = {}
+    if report.backend:
+        files["/etc/gestalt/netfwd.d/40-backend.json"] = json.dumps({"firewall": {"backend": report.backend}})
+    with frame.fresh_appliance(files) as node:
+        backend = json.loads(node.socket("netfwd", "GET", "/v1/status"))["firewall"]["backend"]
+        report.figure("packet filter", backend, exactly=report.backend)
         node.run_app(appliance.sample_app(node.put_image(), service_port=PORT))
         node.wait_answer(node.url_of(PORT))
         name = attach_stranger(node)

@@ -21,7 +21,7 @@ class Report:
     """Figures of one show. A figure with a target that is missed makes the show fail."""
 
     def __init__(self, name, smoke):
-        self.name, self.smoke = name, smoke
+        self.name, self.smoke, self.backend = name, smoke, None
         self.rows = []
         self.missed = []
         self.load_before = os.getloadavg()
@@ -62,12 +62,12 @@ def percentile(values, part):
 
 
 @contextlib.contextmanager
-def fresh_appliance():
-    """A node that nothing ran on before; gone afterwards."""
+def fresh_appliance(files=None):
+    """A node that nothing ran on before; gone afterwards. `files`: path to text, put there before the boot."""
     appliance.prepare()
     with appliance.fresh_bed() as bed:
         with say.step("boot a fresh appliance"):
-            node = appliance.Appliance(bed).boot()
+            node = appliance.Appliance(bed).boot(files)
             node.wait_for("the master", lambda: node.try_ask("GET", "/v2/info")[0] == 200)
         yield node
 
