@@ -65,6 +65,24 @@ void read_resources(Fields& parent, api::NodeResources& out) {
   if (auto done = fields.finish(base::UnknownFields::refuse); !done) parent.reject(done.error());
 }
 
+// Requires: the range of ports is known, each of which has an address.
+void read_bridge(Fields& parent, Config& out) {
+  BridgeConfig& bridge = out.bridge;
+  if (const Json* json = parent.find_object("bridge"); json != nullptr) {
+    Fields fields(*json, parent.pointer_of("bridge"));
+    fields.optional("name", bridge.name, {.length_min = 1, .length_max = 15});
+    if (bridge.name.find_first_of("/ :%") != std::string::npos || bridge.name.starts_with('.')) {
+      fields.reject("name", "is not a name for an interface");
+    }
+    fields.optional("network_v4", bridge.network_v4);
+    fields.optional("network_v6", bridge.network_v6);
+    if (auto done = fields.finish(base::UnknownFields::refuse); !done) parent.reject(done.error());
+  }
+  const auto last =
+      bridge_addresses(bridge, std::max<std::int64_t>(0, out.port_last - out.port_first));
+  if (!last) parent.reject("bridge", last.error().detail);
+}
+
 void read_peer_scopes(Fields& parent, std::map<std::string, std::vector<std::string>>& out) {
   const Json* json = parent.find_object("peer_scopes");
   if (json == nullptr) return;
@@ -90,6 +108,7 @@ void read_folders(Fields& fields, Config& out) {
   read_path(fields, "skopeo", out.skopeo);
   read_path(fields, "umoci", out.umoci);
   read_path(fields, "mkfs", out.mkfs);
+  read_path(fields, "socket_proxy", out.socket_proxy);
 }
 
 std::string find_address() {
@@ -127,6 +146,7 @@ base::Result<Config> read_config(const Json& json) {
   if (out.port_last < out.port_first) fields.reject("port_last", "is below port_first");
   read_folders(fields, out);
   read_images(fields, out.images);
+  read_bridge(fields, out);
   read_peer_scopes(fields, out.peer_scopes);
   fields.optional("starts_max", out.starts_max, {.min = 0, .max = 1000});
   fields.optional("pids_default", out.pids_default, {.min = 16, .max = 4'194'304});

@@ -12,6 +12,7 @@
 
 #include "common/base/json.h"
 #include "common/base/result.h"
+#include "node/agent/bridge.h"
 #include "node/api/node.h"
 
 namespace node::agent {
@@ -44,6 +45,7 @@ struct Config {
   std::string netfw_socket = "/run/gestalt/netfwd.sock";
   std::map<std::string, std::vector<std::string>> peer_scopes{{"gestalt-master", {"node:read"}}};
   ImageLimits images;
+  BridgeConfig bridge;
   std::int64_t starts_max = 0;  // at the same time; 0: twice the number of processors
   std::int64_t pids_default = 4096;
   UserNamespaces user_namespaces = UserNamespaces::automatic;
@@ -51,6 +53,7 @@ struct Config {
   std::string crun = "/usr/bin/crun";
   std::string skopeo = "/usr/bin/skopeo";
   std::string umoci = "/usr/bin/umoci";
+  std::string socket_proxy = "/usr/lib/systemd/systemd-socket-proxyd";
   std::string mkfs = "/usr/sbin/mkfs.ext4";  // for the file systems of disk limits
 };
 

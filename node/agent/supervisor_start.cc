@@ -140,6 +140,12 @@ void Supervisor::launch(Instance& instance, base::Result<InstanceFiles> prepared
                        "an instance starts without its disk limit, which its status says",
                        {{"instance", record.status.id.text()}, {"detail", prepared->disk_failure}});
   }
+  base::Result<std::vector<std::string>> network = std::vector<std::string>();
+  if (record.spec->network == api::kBridgeNetwork) {
+    network = bridge_options(record, parts_.config.bridge, parts_.config.port_first,
+                             parts_.config.socket_proxy);
+    if (!network) return end(instance, InstanceState::error, base::to_string(network.error()));
+  }
   const Image* image = parts_.images.find_digest(record.image_digest);
   const UnitInput input{record,
                         folder_of(record),
@@ -149,6 +155,7 @@ void Supervisor::launch(Instance& instance, base::Result<InstanceFiles> prepared
                         parts_.config.pids_default,
                         parts_.config.oci_start,
                         parts_.config.crun,
+                        *std::move(network),
                         prepared->has_disk ? disk_file(folder_of(record)) : ""};
   std::vector<sys::UnitProperty> properties;
   if (record.spec->kind == RunKind::container) {

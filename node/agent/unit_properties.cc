@@ -107,6 +107,7 @@ std::vector<UnitProperty> container_properties(const UnitInput& input) {
   };
   if (!input.disk.empty()) add({"--disk", input.disk});
   if (input.record.uid_first != 0) add({"--uid-first", std::to_string(input.record.uid_first)});
+  argv.insert(argv.end(), input.network.begin(), input.network.end());
   add({"--pid-file", pid_file(input), "--fifo", state + "/" + id + "/exec.fifo"});
   add({"--", input.crun, "--root", state, "--cgroup-manager=disabled"});
   add({"create", "--pid-file", pid_file(input), "--bundle", input.folder, id});

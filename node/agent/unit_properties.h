@@ -27,6 +27,7 @@ struct UnitInput {
   std::int64_t pids_default = 4096;
   std::string oci_start;
   std::string crun;
+  std::vector<std::string> network = {};  // options of the helper for bridge networking
   std::string disk = {};  // file system for the container's changes, empty without a disk limit
 };
 

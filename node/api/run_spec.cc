@@ -202,7 +202,10 @@ void check_kind(Fields& fields, const RunSpec& spec) {
     fields.reject("argv", "is required for a process", "field_missing");
   }
   if (!spec.argv.empty() && spec.argv[0].empty()) fields.reject("argv", "has no program");
-  if (spec.network != "host") fields.reject("network", "must be host");
+  const bool bridge = spec.network == kBridgeNetwork && spec.kind == RunKind::container;
+  if (spec.network != "host" && !bridge) {
+    fields.reject("network", "must be host, or bridge for a container");
+  }
   check_port_names(fields, spec);
 }
 

@@ -19,6 +19,9 @@
 
 namespace node::api {
 
+// A container with a network of its own, whose ports are forwarded.
+inline constexpr std::string_view kBridgeNetwork = "bridge";
+
 enum class RunKind { container, process };
 
 struct RunResources {
@@ -84,7 +87,7 @@ struct RunSpec {
   std::map<std::string, std::string> environment;
   RunResources resources;
   bool read_only_root = false;
-  std::string network = "host";
+  std::string network = "host";  // or kBridgeNetwork, for containers
   std::vector<PortSpec> ports;
   std::vector<VolumeSpec> volumes;
   std::vector<HealthCheck> health_checks;

@@ -225,10 +225,10 @@ class Reader {
     }
   }
 
-  // Agents run instances in the node's own network namespace; an app takes its ports from PORT0, ….
+  // A process has the node's network; only what crun starts can have one of its own.
   void check_network() {
-    if (mode_ != "host")
-      complain("networks", "nodes offer host networking only; listen on the port in PORT0");
+    const bool image = document_.contains("container") && document_["container"].contains("docker");
+    if (mode_ != "host" && !image) complain("networks", "container/bridge is for images");
   }
 
   void read_container(Fields& fields) {
@@ -385,7 +385,9 @@ class Reader {
       in.optional("name", slot.name, {.length_max = 63});
       if (const Json* given = in.find_object("labels")) labels = *given;
       if (slot.protocol == "tcp,udp") slot.protocol = "udp,tcp";
-      if (slot.protocol != "tcp" && slot.protocol != "udp" && slot.protocol != "udp,tcp")
+      if (bridge && slot.protocol != "tcp")
+        in.reject("protocol", "must be tcp for container/bridge networking");
+      else if (slot.protocol != "tcp" && slot.protocol != "udp" && slot.protocol != "udp,tcp")
         in.reject("protocol", "must be tcp, udp or udp,tcp");
       if (!slot.name.empty() && !names.insert(slot.name).second)
         in.reject("name", "is used by another port of the app");

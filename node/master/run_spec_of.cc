@@ -127,6 +127,8 @@ api::RunSpec make_run_spec(const App& app, int slot) {
   }
   if (document.contains("cmd")) spec.argv = shell(document["cmd"]);
   if (document.contains("args")) spec.argv = document["args"].get<std::vector<std::string>>();
+  const bool bridge = image && document["networks"][0]["mode"] == "container/bridge";
+  if (bridge) spec.network = api::kBridgeNetwork;
   spec.user = document.value("user", "");
   spec.environment = make_environment(app, document);
   spec.resources.cpus = app.cpus;

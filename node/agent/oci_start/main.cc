@@ -2,6 +2,7 @@
 // gestalt-oci-start: makes the place in which crun creates a container, has it created, lets it go.
 //
 //   gestalt-oci-start run --lower TREE --layer DIR [--disk FILE] [--uid-first N]
+//                         [--bridge NAME --address… --gateway… --proxy PROGRAM --forward N:M…]
 //                         --pid-file FILE --fifo FILE -- CRUN ARGUMENT… create ARGUMENT…
 //   gestalt-oci-start exec --pid PID [--uid N] -- PROGRAM ARGUMENT…
 //   gestalt-oci-start process --uid N -- PROGRAM ARGUMENT…
@@ -17,16 +18,16 @@
 //    whom a mapped layer would not know.)
 // 3. With --disk the changes lie in that file's file system instead (disk.h). Without a loop device
 //    the container starts all the same: the agent reads back that the limit is not effective.
-// 4. The unit's CPU limit does not hold for the making, only for the container (cgroups.h).
-// `exec` joins the control groups of process PID first, so that a health check's command counts
-// against the limits of its instance; with --uid it becomes that user for good.
+// 4. With --bridge the container has a network of its own and its ports are forwarded (bridge.h).
+// 5. The unit's CPU limit does not hold for the making, only for the container (cgroups.h).
+// `exec` joins the control groups and the network of process PID first, so that a health check's
+// command counts against the limits of its instance; with --uid it becomes that user for good.
 // `process` becomes user N, who needs no entry in passwd as systemd's User= would demand.
 // Exit status of `run`: crun's, or 120 with one line on stderr when it was not reached.
 // Static and without the C++ library: it is started once per container.
 // Source: mount_setattr(2), open_tree(2), Documentation/filesystems/overlayfs.rst.
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
@@ -34,13 +35,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "node/agent/oci_start/become.h"
+#include "node/agent/oci_start/bridge.h"
 #include "node/agent/oci_start/cgroups.h"
 #include "node/agent/oci_start/disk.h"
 #include "node/agent/oci_start/hand_over.h"
@@ -53,6 +55,7 @@ constexpr const char* kFolder = "/run/gestalt/oci";
 constexpr const char* kLower = "/run/gestalt/oci/lower";
 constexpr const char* kRoot = "/run/gestalt/oci/root";
 constexpr const char* kDisk = "/run/gestalt/oci/disk";
+constexpr const char* kProc = "/run/gestalt/oci/proc";
 constexpr const char* kDevices = "/run/gestalt/oci/devices";
 constexpr const char* kUnified = "/sys/fs/cgroup/unified";
 
@@ -68,12 +71,32 @@ struct Options {
   const char* pid = nullptr;
   unsigned uid_first = 0;
   unsigned uid = 0;
+  oci_start::BridgeOptions bridge;
   char** program = nullptr;
 };
 
 [[noreturn]] void fail(const char* what, const char* detail = "") {
   dprintf(STDERR_FILENO, "gestalt-oci-start: %s %s: %s\n", what, detail, strerror(errno));
   _exit(kNotReached);
+}
+
+void read_bridge(const char* name, const char* value, oci_start::BridgeOptions* out) {
+  if (strcmp(name, "--bridge") == 0) out->name = value;
+  if (strcmp(name, "--address") == 0) out->address = value;
+  if (strcmp(name, "--address6") == 0) out->address6 = value;
+  if (strcmp(name, "--gateway") == 0) out->gateway = value;
+  if (strcmp(name, "--gateway6") == 0) out->gateway6 = value;
+  if (strcmp(name, "--proxy") == 0) out->proxy = value;
+  if (strcmp(name, "--forward") == 0 && strchr(value, ':') != nullptr &&
+      out->forward_count < oci_start::kForwardsMax) {
+    out->forwards[out->forward_count++] = value;
+  }
+}
+
+bool is_complete(const oci_start::BridgeOptions& options) {
+  if (options.name == nullptr) return options.forward_count == 0;
+  return options.address != nullptr && options.address6 != nullptr && options.gateway != nullptr &&
+         options.gateway6 != nullptr && options.proxy != nullptr && options.forward_count > 0;
 }
 
 Options parse(int argc, char** argv) {
@@ -88,6 +111,7 @@ Options parse(int argc, char** argv) {
     }
     if (i + 1 == argc) break;
     const char* value = argv[i + 1];
+    read_bridge(argv[i], value, &out.bridge);
     if (strcmp(argv[i], "--lower") == 0) out.lower = value;
     if (strcmp(argv[i], "--layer") == 0) out.layer = value;
     if (strcmp(argv[i], "--disk") == 0) out.disk = value;
@@ -108,7 +132,7 @@ Options parse(int argc, char** argv) {
                         (out.mode == Mode::run) == (out.pid_file != nullptr) &&
                         (out.mode == Mode::run) == (out.fifo != nullptr) &&
                         (out.mode == Mode::exec) == (out.pid != nullptr) &&
-                        (out.mode != Mode::process || out.uid != 0);
+                        is_complete(out.bridge) && (out.mode != Mode::process || out.uid != 0);
   if (!complete) {
     dprintf(STDERR_FILENO, "gestalt-oci-start: wrong arguments\n");
     _exit(2);
@@ -184,6 +208,7 @@ void mount_overlay(const Options& options) {
   make_folder(kFolder);
   make_folder(kLower);
   make_folder(kRoot);
+  make_folder(kProc);
   const char* lower = options.lower;
   if (options.uid_first != 0) {
     const int user_namespace = open_user_namespace(options.uid_first);
@@ -208,14 +233,6 @@ void mount_overlay(const Options& options) {
   if (mount("overlay", kRoot, "overlay", MS_NODEV, data) != 0) fail("mount overlay", data);
 }
 
-void become(unsigned uid) {
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("prctl", "no_new_privs");
-  if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 ||
-      setresuid(uid, uid, uid) != 0) {
-    fail("become", "user");
-  }
-}
-
 // A mount namespace of our own, as crun wants to see the world.
 void enter_namespace() {
   if (unshare(CLONE_NEWNS) != 0) fail("unshare");
@@ -228,13 +245,27 @@ void enter_namespace() {
   fail("exec", options.program[0]);
 }
 
+// crun joins what its configuration names, and a network on the bridge is not there.
+void join_network_of(const char* pid) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%s/ns/net", pid);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail("open", path);
+  if (setns(fd, CLONE_NEWNET) != 0) fail("join", path);
+  close(fd);
+}
+
 // Its exit status is ours when it fails.
 void create_container(const Options& options) {
   const pid_t child = fork();
   if (child < 0) fail("fork");
   if (child == 0) {
+    if (options.bridge.name != nullptr && !oci_start::enter_bridge(options.bridge)) {
+      _exit(kNotReached);
+    }
     enter_namespace();
     mount_overlay(options);
+    if (options.bridge.name != nullptr && !oci_start::open_low_ports(kProc)) _exit(kNotReached);
     // crun would offer the socket to the container, and wait for what it says.
     unsetenv("NOTIFY_SOCKET");
     start(options);
@@ -248,8 +279,11 @@ void create_container(const Options& options) {
 }
 
 int run(const Options& options) {
+  int sockets[oci_start::kForwardsMax] = {};
+  if (!oci_start::listen_forwards(options.bridge, sockets)) return kNotReached;
   const oci_start::CpuLimit limit = oci_start::lift_cpu_limit();
   create_container(options);
+  if (!oci_start::start_proxies(options.bridge, sockets)) return kNotReached;
   if (!oci_start::restore_cpu_limit(limit)) return kNotReached;
   return oci_start::hand_over(options.pid_file, options.fifo) ? 0 : kNotReached;
 }
@@ -260,12 +294,13 @@ int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   if (options.mode == Mode::run) return run(options);
   if (options.mode == Mode::process) {
-    become(options.uid);
+    if (!oci_start::become(options.uid)) return kNotReached;
     execvp(options.program[0], options.program);
     fail("exec", options.program[0]);
   }
   if (!oci_start::join_cgroups_of(options.pid)) return kNotReached;
+  join_network_of(options.pid);
   enter_namespace();
-  if (options.uid != 0) become(options.uid);
+  if (options.uid != 0 && !oci_start::become(options.uid)) return kNotReached;
   start(options);
 }

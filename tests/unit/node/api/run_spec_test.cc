@@ -98,7 +98,7 @@ TEST(RunSpec, every_wrong_field_is_named) {
       {"/resources", {{"cpus", -1}}, "field_invalid", "/resources/cpus"},
       {"/resources", {{"memory_bytes", 1.5}}, "field_invalid", "/resources/memory_bytes"},
       {"/resources", {{"gpus", 1}}, "field_unknown", "/resources/gpus"},
-      {"/network", "bridge", "field_invalid", "/network"},
+      {"/network", "overlay", "field_invalid", "/network"},
       {"/ports/0", {{"protocol", "sctp"}}, "field_invalid", "/ports/0/protocol"},
       {"/ports/0", {{"container_port", 70000}}, "field_invalid", "/ports/0/container_port"},
       {"/volumes", {Json::object()}, "field_missing", "/volumes/0/container_path"},

@@ -99,6 +99,7 @@ TEST(AppDefinition, each_wrong_field_is_named_with_its_place) {
       {"portDefinitions", R"([{"port":70000}])", "/portDefinitions/0/port"},
       {"portDefinitions", R"([{"name":"a"},{"name":"a"}])", "/portDefinitions/1/name"},
       {"networks", R"([{"mode":"container","name":"x"}])", "/networks/0/mode"},
+      {"networks", R"([{"mode":"container/bridge"}])", "container/bridge is for images"},
       {"container", R"({"type":"RKT"})", "/container/type"},
       {"container", R"({"type":"DOCKER"})", "/container/docker"},
       {"container", R"({"docker":{"image":"a b"}})", "/container/docker/image"},
@@ -210,6 +211,26 @@ TEST(AppDefinition, a_record_keeps_versions_and_a_broken_one_is_refused) {
   Json broken = to_record(app);
   broken["document"]["cpus"] = -1;
   CHECK_ERROR(base::Code::corrupt, "record_corrupt", from_record(broken));
+}
+
+TEST(AppDefinition, an_image_may_have_a_network_of_its_own) {
+  for (const char* text :
+       {R"({"id":"/a","container":{"type":"DOCKER","docker":{"image":"x","network":"BRIDGE",
+            "portMappings":[{"containerPort":80,"hostPort":0,"protocol":"tcp"}]}}})",
+        R"({"id":"/a","networks":[{"mode":"container/bridge"}],"container":{"type":"MESOS",
+            "docker":{"image":"x"},"portMappings":[{"containerPort":80}]}})"}) {
+    App app = good(text);
+    app.restart_version = "v";
+    const node::api::RunSpec spec = make_run_spec(app, 0);
+    STRCMP_EQUAL("bridge", spec.network.c_str());
+    LONGS_EQUAL(1, spec.ports.size());
+    LONGS_EQUAL(80, spec.ports[0].container_port);
+    CHECK_OK(node::api::decode_run_spec(node::api::encode(spec)));
+  }
+  const std::string udp = wrong(Json::parse(
+      R"({"id":"/a","networks":[{"mode":"container/bridge"}],"container":{
+          "docker":{"image":"x"},"portMappings":[{"containerPort":80,"protocol":"udp"}]}})"));
+  CHECK_TEXT(udp.find("/container/portMappings/0/protocol") != std::string::npos, udp.c_str());
 }
 
 TEST(AppDefinition, an_agent_gets_all_it_has_to_know) {
