@@ -156,6 +156,13 @@ void RpcClient::call(std::uint8_t kind, std::string_view body, std::string_view 
                      base::Duration timeout, OnAnswer answered) {
   state_->call(kind, body, data, timeout, std::move(answered));
 }
+Result<void> RpcClient::notify(std::uint8_t kind, std::string_view body, std::string_view data) {
+  if (!state_->link) state_->connect();
+  return state_->link->send(encode_frame({FrameType::notice, kind, 0, body, data}));
+}
+void RpcClient::hang_up() {
+  if (state_->link) state_->on_closed({Code::unavailable, "the link was given up", "link_closed"});
+}
 void RpcClient::on_notice(std::function<void(std::uint8_t, std::string_view)> notice) {
   state_->notice = std::move(notice);
 }

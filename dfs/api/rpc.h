@@ -58,6 +58,12 @@ class RpcClient {
          });
   }
 
+  // Something that has no answer; lost when the link ends. Errors: those of Link::send.
+  base::Result<void> notify(std::uint8_t kind, std::string_view body, std::string_view data = {});
+  // Ends the link; calls under way are answered with unavailable link_closed. The next call or
+  // notice connects anew.
+  void hang_up();
+
   // Notices of the peer. The body lives until it returns.
   void on_notice(std::function<void(std::uint8_t kind, std::string_view body)> notice);
   // The link has ended; calls under way have had their error. The next call connects anew.

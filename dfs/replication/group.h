@@ -6,7 +6,8 @@
 // journal).
 // 1. propose() is answered when the entry is on the disk of every in-sync member and applied here.
 // 2. The disk is used from the journal's own thread; one sync serves all groups that wait.
-// 3. A sync that failed ends the process (I10).
+// 3. A sync that failed ends the process (I10), and so does a checkpoint.
+// 4. Proposals that come while a write of this group is under way are written and sent together.
 // Threads: the loop's.
 #pragma once
 
@@ -46,15 +47,21 @@ class Journal;
 
 struct GroupOptions {
   ReplicaOptions replica;
-  std::uint32_t group = 0;               // number within the journal
-  std::size_t log_bytes_max = 64 << 20;  // in memory and in the journal, before a checkpoint is due
+  std::uint32_t group = 0;  // number within the journal
+  // Written to the journal before a checkpoint is due; also the most that waits to be committed,
+  // and that is kept in memory for members that are being brought up to date.
+  std::size_t log_bytes_max = std::size_t{64} << 20;
+  // Of the log in memory when nobody needs it: a member that was away for less needs no snapshot.
+  std::size_t history_bytes = std::size_t{4} << 20;
   base::Duration checkpoint_every = std::chrono::seconds(5);
+  const Rules* rules = nullptr;  // unset: the right ones. Outlives the group
 };
 
 class Group {
  public:
-  // The entry's answer from StateMachine::apply. Errors: unavailable not_primary, too_few_copies:
-  // nothing was done, or it is unknown whether it was; throttled in_flight_full.
+  // The entry's answer from StateMachine::apply. Never called from within propose(). Errors:
+  // unavailable not_primary, too_few_copies: nothing was done, or it is unknown whether it was;
+  // throttled in_flight_full, no_space journal_full: nothing was done.
   using OnApplied = std::function<void(base::Result<std::string>)>;
 
   virtual ~Group() = default;
@@ -68,7 +75,9 @@ class Group {
   virtual void on_message(const NodeId& from, std::string_view message) = 0;
 };
 
-// The journal must have been recovered. Requires: everything given outlives the group.
+// Takes what the journal recovered for it, and gives the machine the entries behind its durable
+// position again as they are committed. Requires: everything given outlives the group.
+// Errors: corrupt state_behind_journal, entry_not_placed: this member must be built anew.
 base::Result<std::unique_ptr<Group>> start_group(GroupOptions options, Journal& journal,
                                                  StateMachine& machine,
                                                  ConfigurationStore& configurations,

@@ -15,6 +15,7 @@ using base::Result;
 namespace {
 
 constexpr base::Duration kSpareRetry = std::chrono::seconds(1);
+constexpr std::size_t kSegmentsBeyond = 4;
 constexpr std::size_t kMarkBytes = 32;  // at least what a mark takes
 
 }  // namespace
@@ -274,7 +275,9 @@ JournalStats Journal::stats() const {
 
 void Journal::make_spare() {
   if (!free_.empty() || making_spare_ || spare_timer_ || dead_) return;
-  if (live_.size() >= options_.segments_max) return;
+  // Where nothing can be written nothing can be released: then the limit is passed, but not far.
+  const bool is_stuck = must_begin_segment_ || !waiting_.empty();
+  if (live_.size() >= options_.segments_max + (is_stuck ? kSegmentsBeyond : 0)) return;
   making_spare_ = true;
   const std::string name = std::to_string(next_name_++);
   continue_spare(std::make_shared<Spare>(

@@ -11,7 +11,8 @@
 //    reported, never served: a batch that was followed by another was durable. An idle journal
 //    follows its last batch with an empty one, so that this holds for every batch soon.
 // 4. A write or sync that fails ends the process (on_fatal): what the disk holds is unknown then.
-// 5. Its size is at most segments_max segments; when the last one is needed, has_room() is false.
+// 5. Its size is at most segments_max segments, and a few more for what must be written so that
+//    others can be released; when the last one is needed, has_room() is false.
 // Threads: the loop's; the disk is used by the queue only, once open() has returned.
 #pragma once
 
@@ -43,6 +44,7 @@ struct JournalOptions {
 // A group as the journal knows it after a restart.
 struct RecoveredGroup {
   Epoch promised = 0;
+  Index settled = 0;
   Position base;  // the log begins behind it
   std::vector<JournalEntry> log;
 };
@@ -81,6 +83,8 @@ class Journal {
   // Whether entries of this group keep the oldest segment from being used again while room is
   // short: it should release them, or write them again (LogWrite::is_repeated).
   bool is_held_by(std::uint32_t group) const;
+  // Ends the process as a failed write of the journal does.
+  void fail(const base::Error& error) { die(error); }
   JournalStats stats() const;
   const JournalOptions& options() const { return options_; }
 

@@ -44,7 +44,8 @@ Result<std::string_view> open_seal(std::uint32_t magic, std::string_view bytes, 
 void put_write(ByteWriter& out, std::uint32_t group, const LogWrite& write) {
   const int flags =
       (write.keep ? kKeep : 0) | (write.base ? kBase : 0) | (write.is_repeated ? kRepeated : 0);
-  out.u8(kWrite).u32(group).u64(write.promised).u8(static_cast<std::uint8_t>(flags));
+  out.u8(kWrite).u32(group).u64(write.promised).u64(write.settled);
+  out.u8(static_cast<std::uint8_t>(flags));
   if (write.keep) out.u64(*write.keep);
   if (write.base) out.u64(write.base->index).u64(write.base->epoch);
   out.u32(static_cast<std::uint32_t>(write.entries.size()));
@@ -69,6 +70,7 @@ Result<JournalEntry> get_entry(ByteReader& in) {
 Result<LogWrite> get_write(ByteReader& in) {
   LogWrite write;
   write.promised = TRY(in.u64());
+  write.settled = TRY(in.u64());
   const std::uint8_t flags = TRY(in.u8());
   if (flags >= kFlagsEnd) return corrupt("a write has unknown flags");
   write.is_repeated = (flags & kRepeated) != 0;

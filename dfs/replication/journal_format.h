@@ -57,6 +57,8 @@ struct JournalEntry {
 // What one group writes at a time: cut behind `keep`, forget all before `base`, append `entries`.
 struct LogWrite {
   Epoch promised = 0;
+  // Entries up to here are durable with all that was placed elsewhere for them.
+  Index settled = 0;
   std::optional<Index> keep;
   // The log is empty and begins behind this position.
   std::optional<Position> base;

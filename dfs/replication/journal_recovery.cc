@@ -103,6 +103,8 @@ Result<void> JournalRecovery::replay(JournalBatch batch, Journal::Segment& segme
 
 Result<void> JournalRecovery::replay(Log& log, LogWrite write) {
   log.promised = std::max(log.promised, write.promised);
+  if (write.keep) log.settled = std::min(log.settled, *write.keep);
+  log.settled = std::max(log.settled, write.settled);
   if (write.base) {
     log.entries.clear();
     log.base = *write.base;
@@ -124,6 +126,7 @@ Result<void> JournalRecovery::hand_over() {
   for (auto& [group, log] : logs_) {
     RecoveredGroup& recovered = journal_.recovered_[group];
     recovered.promised = log.promised;
+    recovered.settled = log.settled;
     recovered.base = log.base;
     Index expected = log.base.index;
     for (auto& [index, each] : log.entries) {

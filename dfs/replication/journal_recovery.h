@@ -23,6 +23,7 @@ class JournalRecovery {
   };
   struct Log {
     Epoch promised = 0;
+    Index settled = 0;
     Position base;
     std::map<Index, JournalEntry> entries;
   };

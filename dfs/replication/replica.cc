@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kRoundsKept = 256;
 
+std::size_t weight(const Entry& entry) { return sizeof(Entry) + entry.payload.size(); }
+
 }  // namespace
 
 Replica::Replica(ReplicaOptions options, const Rules& rules, StoredState stored, Instant now)
@@ -24,7 +26,7 @@ Replica::Replica(ReplicaOptions options, const Rules& rules, StoredState stored,
       applied_(stored.applied),
       heard_primary_(now) {
   durable_ = last_index();
-  for (const Entry& entry : log_) log_bytes_ += entry.payload.size();
+  for (const Entry& entry : log_) log_bytes_ += weight(entry);
 }
 
 Index Replica::last_index() const { return base_index_ + log_.size(); }
@@ -92,14 +94,14 @@ void Replica::accept_entries(const NodeId& from, const Append& append, Actions& 
 void Replica::write(std::optional<Index> keep, std::vector<Entry> entries, Actions& actions) {
   if (keep) {
     while (last_index() > *keep) {
-      log_bytes_ -= log_.back().payload.size();
+      log_bytes_ -= weight(log_.back());
       log_.pop_back();
     }
     durable_ = std::min(durable_, *keep);
     for (PendingWrite& pending : writes_) pending.last = std::min(pending.last, *keep);
   }
   log_.insert(log_.end(), entries.begin(), entries.end());
-  for (const Entry& entry : entries) log_bytes_ += entry.payload.size();
+  for (const Entry& entry : entries) log_bytes_ += weight(entry);
   const std::uint64_t ticket = next_ticket_++;
   writes_.push_back({ticket, last_index(), promised_, std::nullopt});
   actions.push_back(WriteLog{ticket, promised_, keep, std::move(entries)});
@@ -338,7 +340,9 @@ void Replica::tick_primary(Instant now, Actions& actions) {
     if (now - peer.sent >= options_.heartbeat) send_append(node, peer, now, actions);
     ++at;
   }
-  if (!silent || asked_) return;
+  // With fewer copies nothing could be acknowledged, and the last one might be lost while the one
+  // that was taken out has everything.
+  if (!silent || asked_ || configuration_.in_sync.size() <= options_.min_in_sync) return;
   Configuration next = configuration_;
   ++next.epoch;
   std::erase(next.in_sync, *silent);
@@ -442,7 +446,7 @@ void Replica::discard_log_before(Index index) {
   if (index <= base_index_) return;
   base_epoch_ = epoch_at(index);
   for (; base_index_ < index; ++base_index_) {
-    log_bytes_ -= log_.front().payload.size();
+    log_bytes_ -= weight(log_.front());
     log_.pop_front();
   }
 }
@@ -450,8 +454,14 @@ void Replica::discard_log_before(Index index) {
 Index Replica::discardable(std::size_t bytes) const {
   Index through = base_index_;
   std::size_t left = log_bytes_;
-  while (left > bytes && through < applied_) left -= log_[through++ - base_index_].payload.size();
+  while (left > bytes && through < applied_) left -= weight(log_[through++ - base_index_]);
   return through;
+}
+
+std::optional<std::vector<Entry>> Replica::log_behind(Index index) const {
+  if (index < base_index_ || index > last_index()) return std::nullopt;
+  return std::vector<Entry>(log_.begin() + static_cast<std::ptrdiff_t>(index - base_index_),
+                            log_.end());
 }
 
 bool Replica::is_serving() const {

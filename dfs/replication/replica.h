@@ -141,10 +141,13 @@ class Replica {
   Index applied() const { return applied_; }
   // Answers proposals: an established primary that has committed what it inherited.
   bool is_serving() const;
-  // Of the payloads of the log in memory.
+  // Of the log in memory.
   std::size_t log_bytes() const { return log_bytes_; }
   // The last index to discard for what is left to have at most `bytes`; what was not applied stays.
   Index discardable(std::size_t bytes) const;
+  // nullopt when memory does not hold all of it.
+  std::optional<std::vector<Entry>> log_behind(Index index) const;
+  Epoch promised() const { return promised_; }
 
  private:
   struct Peer {

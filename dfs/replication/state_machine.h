@@ -53,8 +53,8 @@ class StateMachine {
   virtual Position durable() const = 0;
   // Asked for each entry when it goes to the journal, on every member, before it is committed: it
   // may still be cut and another take its index. Returns what the journal keeps in the payload's
-  // stead, then `durable` is called once the payload itself is durable elsewhere; nullopt, and the
-  // journal keeps the payload.
+  // stead, then `durable` is called, not from within, once the payload itself is durable elsewhere;
+  // nullopt, and the journal keeps the payload.
   virtual std::optional<std::string> place(const Entry& entry, std::function<void()> durable) {
     static_cast<void>(entry);
     static_cast<void>(durable);

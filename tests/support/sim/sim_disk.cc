@@ -161,6 +161,8 @@ class SimFile final : public base::DiskFile {
       inode_->lie_from_now_on();
       return base::os_error(EIO, "sync");
     }
+    if (disk_.faults.sync_lie > 0 && disk_.world_.happens(disk_.faults.sync_lie))
+      inode_->lie_from_now_on();
     inode_->sync();
     return {};
   }

@@ -25,7 +25,8 @@ struct DiskFaults {
   double read_error = 0;  // probabilities per call
   double write_error = 0;
   double sync_error = 0;
-  double cold = 0;  // that read_cached() would have to wait
+  double sync_lie = 0;  // the sync succeeds, and from then on none of that file does anything
+  double cold = 0;      // that read_cached() would have to wait
 };
 
 class SimDisk final : public base::Disk {

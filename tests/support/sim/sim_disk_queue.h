@@ -22,6 +22,7 @@ class SimDiskQueue final : public dfs::replication::DiskQueue {
   explicit SimDiskQueue(World& world) : world_(world) {}
 
   DiskDelays delays;
+  bool reports_early = false;  // a planted mistake: `done` comes before the work
 
   void submit(std::function<void()> work, std::function<void()> done) override {
     queue_.push_back({std::move(work), std::move(done)});
@@ -43,7 +44,13 @@ class SimDiskQueue final : public dfs::replication::DiskQueue {
   void run() {
     const std::weak_ptr<bool> alive = alive_;
     const Piece piece = std::move(queue_.front());
-    piece.work();
+    if (reports_early) {
+      world_.schedule_after(delays.most, [alive, work = piece.work] {
+        if (!alive.expired()) work();
+      });
+    } else {
+      piece.work();
+    }
     if (alive.expired()) return;
     queue_.pop_front();
     if (!queue_.empty()) start();

@@ -12,6 +12,7 @@ namespace {
 JournalBatch sample() {
   LogWrite write;
   write.promised = 9;
+  write.settled = 3;
   write.keep = 4;
   write.entries = {{Entry{9, 5, 77, "payload"}, false}, {Entry{9, 6, 78, ""}, true}};
   LogWrite reset;
@@ -61,8 +62,8 @@ TEST(JournalFormat, a_body_that_no_writer_makes_is_refused_though_its_checksum_f
   for (const std::string& body :
        {std::string("\x07"), std::string("\x02\x00\x00", 3),
         // A write with unknown flags; one with more entries than bytes.
-        base::ByteWriter().u8(2).u32(1).u64(1).u8(64).u32(0).take(),
-        base::ByteWriter().u8(2).u32(1).u64(1).u8(0).u32(UINT32_MAX).take()}) {
+        base::ByteWriter().u8(2).u32(1).u64(1).u64(0).u8(64).u32(0).take(),
+        base::ByteWriter().u8(2).u32(1).u64(1).u64(0).u8(0).u32(UINT32_MAX).take()}) {
     const BatchHeader header{1, 1, static_cast<std::uint32_t>(body.size()), base::crc32c(body)};
     CHECK_ERROR(base::Code::corrupt, "journal_corrupt", decode_batch_body(header, body));
   }
