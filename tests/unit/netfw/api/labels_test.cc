@@ -108,6 +108,68 @@ TEST(Labels, what_would_be_configuration_text_is_refused_label_by_label) {
   }
 }
 
+// All that marathon-lb puts into its configuration as it stands.
+TEST(Labels, every_template_label_is_refused_by_name) {
+  const char* const names[] = {"BACKEND_HEAD",
+                               "BACKEND_HTTP_OPTIONS",
+                               "BACKEND_HTTP_HEALTHCHECK_OPTIONS",
+                               "BACKEND_HSTS_OPTIONS",
+                               "BACKEND_NETWORK_ALLOWED_ACL",
+                               "BACKEND_PROXYPASS_GLUE",
+                               "BACKEND_REDIRECT_HTTP_TO_HTTPS",
+                               "BACKEND_REVPROXY_GLUE",
+                               "BACKEND_SERVER_HTTP_HEALTHCHECK_OPTIONS",
+                               "BACKEND_SERVER_OPTIONS",
+                               "BACKEND_SERVER_TCP_HEALTHCHECK_OPTIONS",
+                               "BACKEND_STICKY_OPTIONS",
+                               "BACKEND_TCP_HEALTHCHECK_OPTIONS",
+                               "FRONTEND_BACKEND_GLUE",
+                               "FRONTEND_HEAD",
+                               "HTTP_BACKEND_PROXYPASS_PATH",
+                               "HTTP_BACKEND_REDIR",
+                               "HTTP_BACKEND_REVPROXY_PATH",
+                               "HTTP_FRONTEND_ACL",
+                               "HTTP_FRONTEND_ACL_ONLY",
+                               "HTTP_FRONTEND_ACL_WITH_AUTH",
+                               "HTTP_FRONTEND_APPID_ACL",
+                               "HTTP_FRONTEND_ROUTING_ONLY",
+                               "HTTPS_FRONTEND_ACL",
+                               "HTTPS_FRONTEND_ROUTING_ONLY_WITH_PATH",
+                               "MAP_HTTP_FRONTEND_ACL",
+                               "SSL_CERT",
+                               "BIND_ADDR",
+                               "BIND_OPTIONS",
+                               "AUTH",
+                               "VHOST ",
+                               "VHOST;",
+                               "vhost"};
+  for (const char* const name : names) {
+    Service service = two_ports();
+    const std::string label = std::string("HAPROXY_0_") + name;
+    const auto problems = apply_labels({{label, "x"}}, service);
+    CHECK_EQUAL_TEXT(1, problems.size(), name);
+    STRCMP_EQUAL(label.c_str(), problems[0].label.c_str());
+    CHECK_TRUE(service == two_ports());
+  }
+  for (const char* const name :
+       {"HAPROXY_HEAD", "HAPROXY_HTTP_FRONTEND_HEAD", "HAPROXY_USERLISTS"}) {
+    Service service = two_ports();
+    CHECK_EQUAL(1, apply_labels({{name, "x"}}, service).size());
+  }
+}
+
+TEST(Labels, long_labels_and_long_lists_are_left_out) {
+  Service service = two_ports();
+  std::string many;
+  for (int i = 0; i < 65; ++i) many += "a" + std::to_string(i) + ".example,";
+  many.pop_back();
+  CHECK_EQUAL(2,
+              apply_labels({{"HAPROXY_0_VHOST", many}, {"HAPROXY_1_VHOST", std::string(8193, 'a')}},
+                           service)
+                  .size());
+  CHECK_TRUE(service == two_ports());
+}
+
 TEST(Labels, a_path_without_a_host_and_hosts_of_a_tcp_port_are_reported) {
   Service service = two_ports();
   const auto problems = apply_labels(
