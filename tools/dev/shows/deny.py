@@ -12,7 +12,20 @@ from . import frame
 ABOUT = "every route of every daemon refuses callers without credentials; bad requests end in 4xx and free what they held"
 PORTS = {"masterd": (8080, 5050), "agentd": (5051,), "netfwd": ()}
 SLOW_CONNECTIONS = 50
-HANG_SECONDS = 20
+HANG_SECONDS = 75
+VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "get")
+# What may make a server or one in front of it take one request for another.
+HEADERS = (
+    {"Authorization": "Bearer wrong"},
+    {"Authorization": "Bearer "},
+    {"Authorization": "bearer null"},
+    {"Authorization": "Basic YWRtaW46YWRtaW4="},
+    {"X-HTTP-Method-Override": "GET"},
+    {"X-HTTP-Method-Override": "DELETE", "X-HTTP-Method": "DELETE", "X-Method-Override": "DELETE"},
+    {"X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1", "Forwarded": "for=127.0.0.1"},
+    {"Host": "localhost"},
+    {"X-Forwarded-User": "root", "X-Remote-User": "root", "Remote-User": "root"},
+)
 
 
 def routes(node, daemon):
@@ -21,40 +34,74 @@ def routes(node, daemon):
     return [(row["method"], re.sub(r"\{[^}]*\}", "x", row["path"])) for row in table]
 
 
-def status_without(node, method, path, port, *options):
-    argv = ["-o", "/dev/null", "-w", "%{http_code}", "-X", method, *options]
-    if method == "HEAD":
-        argv = ["-I", "-o", "/dev/null", "-w", "%{http_code}", *options]
-    return int(node.node.curl(f"http://{node.node.v4}:{port}{path}", *argv, check=False) or 0)
+def spellings(path):
+    """Other ways to write a path, which a careless router or check takes for the same or for none."""
+    first, _, rest = path[1:].partition("/")
+    last = path.rsplit("/", 1)[1]
+    encoded = "".join(f"%{ord(letter):02x}" for letter in last)
+    return [f"{path}/", f"{path}//", f"/{path}", path.replace("/", "//"), f"/.{path}", f"/%2e{path}", f"/%2e%2e{path}", f"/x/..{path}",
+            f"/x/%2e%2e{path}", f"{path}/.", f"{path}/%2e", f"{path}/..%2f{last}", f"/{first}%2f{rest}", f"{path[:len(path) - len(last)]}{encoded}",
+            path.upper(), f"{path};a=b", f"{path}%00", f"{path}%20", f"{path}%0d%0aX:1", f"{path}.json", f"{path}?_method=DELETE",
+            f"{path}?access_token=x", f"{path}#x", path.replace("/", "\\"), f"http://localhost{path}"]
 
 
-def walk(node, report):
-    """Over TCP without a token, with a wrong one, and over the sockets as a user with no rights."""
-    tried, leaks = 0, []
-    for daemon, ports in PORTS.items():
-        for method, path in routes(node, daemon):
-            for port in ports:
-                for options in ((), ("-H", "Authorization: Bearer wrong")):
-                    status = status_without(node, method, path, port, *options)
-                    tried += 1
-                    if status not in (401, 403):
-                        leaks.append(f"{daemon} {port} {method} {path}: {status}")
-            tried += 1
-            status = as_nobody(node, daemon, method, path)
-            if status not in (0, 401, 403):
-                leaks.append(f"{daemon} socket {method} {path}: {status}")
-    if tried < 50:
-        raise Failure(f"only {tried} requests were tried: the route tables are not complete")
-    report.figure("requests without credentials", tried)
-    report.figure("answered with anything but 401 or 403", len(leaks), "; ".join(leaks[:5]), exactly=0)
+def answer(node, port, verb, target, headers=None):
+    """Status of a request over TCP; 0 when the connection was closed without one."""
+    lines = {"Host": node.node.v4, "Connection": "close", "Content-Length": "0", **(headers or {})}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return raw(node, port, f"{verb} {target} HTTP/1.1\r\n{head}\r\n".encode()) or 0
 
 
-def as_nobody(node, daemon, method, path):
-    """0: the socket itself refused."""
-    argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
+def over_tcp(node, method, path, port):
+    """Every trick on one row of a table, as (what was tried, status, statuses that are right)."""
+    denied = (401, 403)
+    # Before a caller is known, a path or method that does not exist may be called that.
+    refused = (0, 400, 401, 403, 404, 405, 501, 505)
+    for headers in ({}, *HEADERS):
+        yield f"{method} {path} {headers}", answer(node, port, method, path, headers), denied
+    for verb in VERBS:
+        yield f"{verb} {path}", answer(node, port, verb, path), refused
+    for target in spellings(path):
+        yield f"{method} {target}", answer(node, port, method, target), refused
+
+
+def as_user(node, daemon, method, path, group):
+    """As a user who has no rights, in the group that reaches the sockets or not. 0: the socket itself refused."""
+    argv = ["setpriv", "--reuid=65534", f"--regid={group}", "--clear-groups", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
             "--max-time", "10", *(["-I"] if method == "HEAD" else ["-X", method]), "--unix-socket",
             f"/run/gestalt/{daemon}.sock", f"http://localhost{path}"]
     return int(node.node.run(argv, check=False) or 0)
+
+
+def state(node):
+    """What a request that slipped through could have changed."""
+    apps = node.ask("GET", "/v2/apps")
+    return json.dumps([apps, node.ask("GET", "/v2/deployments"), json.loads(node.socket("netfwd", "GET", "/v1/policy")),
+                       json.loads(node.socket("netfwd", "GET", "/v1/services"))], sort_keys=True)
+
+
+def walk(node, report):
+    """Over TCP without a token or with a wrong one in many spellings, and over the sockets as users with no rights."""
+    before = state(node)
+    tried, leaks = 0, []
+    for daemon, ports in PORTS.items():
+        rows = routes(node, daemon)
+        for method, path in rows if not report.smoke else rows[::4]:
+            for port in ports:
+                for what, status, right in over_tcp(node, method, path, port):
+                    tried += 1
+                    if status not in right:
+                        leaks.append(f"{daemon} {port} {what}: {status}")
+            for group, right in (("65534", (0, 401, 403)), ("gestalt", (401, 403))):
+                tried += 1
+                status = as_user(node, daemon, method, path, group)
+                if status not in right:
+                    leaks.append(f"{daemon} socket, group {group}, {method} {path}: {status}")
+    if tried < 500:
+        raise Failure(f"only {tried} requests were tried: the route tables are not complete")
+    report.figure("requests without credentials", tried)
+    report.figure("answered otherwise than refused", len(leaks), "; ".join(leaks[:8]), exactly=0)
+    report.figure("state changed by them", "no" if state(node) == before else "yes", exactly="no")
 
 
 def raw(node, port, data, seconds=HANG_SECONDS):
@@ -63,62 +110,100 @@ def raw(node, port, data, seconds=HANG_SECONDS):
         link.settimeout(seconds)
         try:
             link.sendall(data)
-            answer = link.recv(4096)
         except (ConnectionError, BrokenPipeError):
+            pass  # the answer may have come before all was sent
+        except TimeoutError:
+            return None
+        try:
+            text = link.recv(4096)
+        except ConnectionError:
             return 0
         except TimeoutError:
             return None
-    found = re.match(rb"HTTP/1\.1 (\d+)", answer)
+    found = re.match(rb"HTTP/1\.[01] (\d+)", text)
     return int(found.group(1)) if found else 0
 
 
 def bad_requests(token):
     head = f"Host: x\r\nAuthorization: Bearer {token}\r\n".encode()
+    post = b"POST /v2/apps HTTP/1.1\r\n" + head
     return {
-        "body over the limit": b"POST /v2/apps HTTP/1.1\r\n" + head + b"Content-Length: 999999999\r\n\r\n{",
+        "body over the limit": post + b"Content-Length: 999999999\r\n\r\n{",
         "header over the limit": b"GET /v2/apps HTTP/1.1\r\n" + head + b"X: " + b"a" * 100_000 + b"\r\n\r\n",
-        "two lengths": b"POST /v2/apps HTTP/1.1\r\n" + head + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-        "length and chunks": b"POST /v2/apps HTTP/1.1\r\n" + head
-                             + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "not JSON": b"POST /v2/apps HTTP/1.1\r\n" + head + b"Content-Type: application/json\r\nContent-Length: 3\r\n\r\n{]}",
+        "too many headers": b"GET /v2/apps HTTP/1.1\r\n" + head + b"".join(b"X-%d: 1\r\n" % i for i in range(5000)) + b"\r\n",
+        "path over the limit": b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + head + b"\r\n",
+        "two lengths": post + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        "length that is no number": post + b"Content-Length: 2x\r\n\r\n{}",
+        "negative length": post + b"Content-Length: -2\r\n\r\n{}",
+        "length and chunks": post + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "chunk that is no number": post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+        "unknown coding": post + b"Transfer-Encoding: gzip\r\n\r\n",
+        "not JSON": post + b"Content-Type: application/json\r\nContent-Length: 3\r\n\r\n{]}",
+        "deep JSON": post + b"Content-Type: application/json\r\nContent-Length: 20000\r\n\r\n" + b"[" * 20000,
         "zero byte in the path": b"GET /v2/apps/%00 HTTP/1.1\r\n" + head + b"\r\n",
+        "space in the path": b"GET /v2 /apps HTTP/1.1\r\n" + head + b"\r\n",
+        "header without a colon": b"GET /v2/apps HTTP/1.1\r\n" + head + b"nonsense\r\n\r\n",
         "not HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     }
 
 
 def refuse(node, report):
+    ports = [port for some in PORTS.values() for port in some]
     for name, data in bad_requests(node.token).items():
-        status = raw(node, 8080, data)
-        # A listener may close on what is not HTTP at all.
-        good = status == 0 or (status is not None and 400 <= status < 500)
-        report.figure(f"{name}: refused", f"{status}" if good else f"not refused ({status})", exactly=f"{status}" if good else "4xx")
+        statuses = [raw(node, port, data) for port in ports]
+        # A listener may close on what is not HTTP at all. The two that have no /v2/apps refuse the path.
+        good = all(status == 0 or (status is not None and 400 <= status < 500) for status in statuses)
+        shown = "/".join(str(status) for status in statuses)
+        report.figure(f"{name}: refused on {len(ports)} ports", shown, exactly=shown if good else "4xx")
 
 
 def connections(node):
-    """Established connections on the master's port inside the node."""
-    text = node.node.run(["ss", "-H", "-t", "-n", "state", "established", "sport = :8080"])
-    return len(text.splitlines())
+    """Established connections on the daemons' ports inside the node."""
+    ports = " or ".join(f"sport = :{port}" for some in PORTS.values() for port in some)
+    return len(node.node.run(["ss", "-H", "-t", "-n", "state", "established", f"( {ports} )"]).splitlines())
+
+
+def descriptors(node):
+    """Open descriptors of all daemons."""
+    total = 0
+    for daemon in PORTS:
+        pid = node.node.run(["systemctl", "show", "-P", "MainPID", f"gestalt-{daemon}"]).strip()
+        total += len(node.node.run(["ls", f"/proc/{pid}/fd"]).split())
+    return total
+
+
+def slow_starts(token):
+    """How slow clients begin; each then sends one byte now and then, or nothing at all."""
+    head = f"Host: x\r\nAuthorization: Bearer {token}\r\n".encode()
+    return {"head": b"GET /v2/apps HTTP/1.1\r\nHost: x\r\nX-Slow: ", "nothing": b"",
+            "body": b"POST /v2/apps HTTP/1.1\r\n" + head + b"Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n"}
 
 
 def slow(node, report):
-    """Connections that send one byte a second are ended by the daemon's deadlines."""
-    before = connections(node)
-    links = [socket.create_connection((node.node.v4, 8080), timeout=5) for _ in range(SLOW_CONNECTIONS)]
-    begin = time.monotonic()
-    for link in links:
-        link.sendall(b"GET /v2/apps HTTP/1.1\r\nHost: x\r\nX-Slow: ")
-    report.figure("connections held by slow clients", connections(node) - before)
-    while time.monotonic() - begin < HANG_SECONDS and connections(node) > before:
+    """Connections that send a byte now and then, or nothing, are ended by the daemons' deadlines."""
+    ports = [port for some in PORTS.values() for port in some]
+    for name, start in slow_starts(node.token).items():
+        if report.smoke and name != "head":
+            continue
+        before, held = connections(node), descriptors(node)
+        links = [socket.create_connection((node.node.v4, ports[i % len(ports)]), timeout=5) for i in range(SLOW_CONNECTIONS)]
+        begin = time.monotonic()
         for link in links:
-            try:
-                link.send(b"a")
-            except OSError:
-                pass
-        time.sleep(0.5)
-    report.figure("slow connections left", max(0, connections(node) - before), exactly=0)
-    report.figure("ended after", time.monotonic() - begin, "s")
-    for link in links:
-        link.close()
+            link.sendall(start)
+        report.figure(f"slow {name}: connections", connections(node) - before)
+        while time.monotonic() - begin < HANG_SECONDS and connections(node) > before:
+            for link in links if start else ():
+                try:
+                    link.send(b"a")
+                except OSError:
+                    pass
+            time.sleep(0.5)
+        report.figure(f"slow {name}: connections left", max(0, connections(node) - before), exactly=0)
+        report.figure(f"slow {name}: ended after", time.monotonic() - begin, "s")
+        for link in links:
+            link.close()
+        node.wait_for("freed descriptors", lambda held=held: descriptors(node) <= held + 2, seconds=20)
+        report.figure(f"slow {name}: descriptors left", max(0, descriptors(node) - held), at_most=2)
 
 
 def show(report):
