@@ -15,6 +15,7 @@
 #include "cli/node_commands.h"
 #include "cli/show_commands.h"
 #include "cli/status_command.h"
+#include "common/base/text.h"
 
 namespace cli {
 
@@ -207,7 +208,9 @@ void add_node_commands(CLI::App& app, Choice& choice) {
   auto look = std::make_shared<PreflightOptions>();
   CLI::App* preflight =
       node->add_subcommand("preflight", "Check that this machine can be a node. Changes nothing");
-  preflight->add_option("--role", look->role, "infra, dmz or appliance")->capture_default_str();
+  preflight->add_option("--role", look->role,
+                        "infra, dmz or appliance (default: as the node is configured)");
+  preflight->add_option("--peer", look->peers, "another node to be reached; may be repeated");
   preflight->add_option("--only", look->only, "Run these checks only, comma separated")
       ->delimiter(',');
   preflight->add_option("--waive", look->waivers, "ID=REASON: accept what this check finds")
@@ -232,6 +235,51 @@ void add_global_options(CLI::App& app, Session& session) {
       ->capture_default_str();
 }
 
+// What --help of a command ends with.
+struct Example {
+  std::string_view command;
+  std::string_view text;
+};
+constexpr Example kExamples[] = {
+    {"status", "gestalt status\n  gestalt status --json | jq .daemons"},
+    {"app run",
+     "gestalt app run --id /web --image oci-archive:/srv/web.tar --port http=10000 \\\n"
+     "      --vhost web.example --health-path / --instances 2\n"
+     "  gestalt app run web.json --update"},
+    {"app list", "gestalt app list --json"},
+    {"app show", "gestalt app show /web"},
+    {"app scale", "gestalt app scale /web 5 --timeout 120"},
+    {"app restart", "gestalt app restart /web --no-wait"},
+    {"app kill", "gestalt app kill /web --instance web.instance-3f0c._app.1"},
+    {"app rm", "gestalt app rm /web"},
+    {"app logs", "gestalt app logs /web -n 20 -f"},
+    {"deployment list", "gestalt deployment list"},
+    {"deployment show", "gestalt deployment show 5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43"},
+    {"deployment rollback", "gestalt deployment rollback 5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43"},
+    {"events", "gestalt events --json"},
+    {"fw show", "gestalt fw show"},
+    {"lb show", "gestalt lb show --json"},
+    {"node show", "gestalt node show"},
+    {"node preflight",
+     "gestalt node preflight --peer n2 --peer n3\n"
+     "  gestalt node preflight --waive mem.total='test machine' --strict --json"},
+    {"node init", "gestalt node init"},
+};
+constexpr const char* kExitStatuses =
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 the daemon does not answer,\n"
+    "  5 no credentials or not enough rights, 6 the state forbids it, 7 not ended in time";
+
+void add_examples(CLI::App& app) {
+  app.footer(kExitStatuses);
+  for (const Example& each : kExamples) {
+    CLI::App* command = &app;
+    for (const std::string_view word : base::split(each.command, ' ')) {
+      command = command->get_subcommand(std::string(word));
+    }
+    command->footer("Example:\n  " + std::string(each.text) + "\n" + kExitStatuses);
+  }
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
@@ -253,6 +301,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   add_follow_commands(app, choice);
   add_netfw_commands(app, choice);
   add_node_commands(app, choice);
+  add_examples(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& failure) {

@@ -50,12 +50,13 @@ Status node_init(const Session& session, const NodeInitOptions& options) {
 base::Result<node::preflight::Options> read_preflight_options(const PreflightOptions& options) {
   node::preflight::Options read;
   const auto role = node::preflight::parse_role(options.role);
-  if (!role) {
+  if (!role && !options.role.empty()) {
     return base::Error{base::Code::invalid_argument,
                        "--role is infra, dmz or appliance, not \"" + options.role + "\"",
                        "option_invalid"};
   }
-  read.role = *role;
+  read.role = role;
+  read.peers = options.peers;
   read.only = options.only;
   read.sysroot = options.sysroot;
   read.data_device = options.data_device;
@@ -91,7 +92,7 @@ std::string render_report(const Report& report, const Style& style) {
       out += std::string(kVerdictWidth + 2 + id_width + 2, ' ') + "fix: " + finding.fix + "\n";
     }
   }
-  return out + report.summary() + "\n";
+  return out + "as " + std::string(role_name(report.role)) + ": " + report.summary() + "\n";
 }
 
 int node_preflight(const Session& session, const PreflightOptions& options) {

@@ -14,7 +14,8 @@ namespace cli {
 Status node_init(const Session& session, const NodeInitOptions& options);
 
 struct PreflightOptions {
-  std::string role = "infra";
+  std::string role = {};  // empty: as the node is configured
+  std::vector<std::string> peers = {};
   std::vector<std::string> only = {};
   std::vector<std::string> waivers = {};  // "id=reason"
   std::string sysroot = "/";

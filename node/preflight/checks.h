@@ -17,7 +17,8 @@ struct Machine {
   const Tree& tree;
   Probes& probes;
   Role role = Role::infra;
-  std::string data_device = {};  // as the operator named it, empty: chosen
+  std::string data_device = {};         // as the operator named it, empty: chosen
+  std::vector<std::string> peers = {};  // other nodes, by name or address
 };
 
 // What a failing check means on an appliance.
@@ -39,7 +40,9 @@ Finding check_os_systemd(const Machine& machine);
 Finding check_os_cgroup(const Machine& machine);
 Finding check_cpu_cores(const Machine& machine);
 Finding check_mem_total(const Machine& machine);
+Finding check_os_selinux(const Machine& machine);
 Finding check_kernel_features(const Machine& machine);
+Finding check_kernel_disks(const Machine& machine);
 // checks_disk.cc
 Finding check_disk_primary(const Machine& machine);
 Finding check_disk_data(const Machine& machine);
@@ -50,7 +53,9 @@ Finding check_fw_iptables(const Machine& machine);
 Finding check_fw_conflict(const Machine& machine);
 Finding check_net_address(const Machine& machine);
 Finding check_net_name(const Machine& machine);
+Finding check_net_peers(const Machine& machine);
 Finding check_time_sync(const Machine& machine);
+Finding check_time_source(const Machine& machine);
 Finding check_ports_local(const Machine& machine);
 
 }  // namespace node::preflight

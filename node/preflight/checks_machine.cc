@@ -170,6 +170,28 @@ Finding check_os_cgroup(const Machine& machine) {
   return {Verdict::pass, "cgroup v2", needed, "", "/sys/fs/cgroup/cgroup.controllers"};
 }
 
+Finding check_os_selinux(const Machine& machine) {
+  const Tree& tree = machine.tree;
+  Finding finding{Verdict::pass, "enforcing", "SELinux enforcing where the system has it", "",
+                  "/sys/fs/selinux/enforce"};
+  const auto enforce = tree.text("/sys/fs/selinux/enforce");
+  if (enforce == "1") return finding;
+  const std::string fix = "set SELINUX=enforcing in /etc/selinux/config";
+  if (enforce) {
+    finding.verdict = Verdict::warn;
+    finding.found = "permissive";
+    finding.fix = fix + " and run setenforce 1";
+  } else if (tree.exists("/etc/selinux/config")) {
+    finding.verdict = Verdict::warn;
+    finding.found = "switched off";
+    finding.fix = fix + ", remove selinux=0 from the kernel's command line and reboot";
+  } else {
+    finding.verdict = Verdict::skipped;
+    finding.found = "not on this system";
+  }
+  return finding;
+}
+
 Finding check_cpu_cores(const Machine& machine) {
   const std::string status = machine.tree.text("/proc/self/status").value_or("");
   std::uint64_t cores = 0;
@@ -222,6 +244,25 @@ Finding check_mem_total(const Machine& machine) {
     finding.fix = "give the machine at least 16 GB of memory";
   }
   return finding;
+}
+
+Finding check_kernel_disks(const Machine& machine) {
+  const Tree& tree = machine.tree;
+  std::vector<std::string> missing;
+  if (!tree.exists("/dev/loop-control") && !has_module(tree, "loop")) {
+    missing.emplace_back("loop devices (loop)");
+  }
+  if (!lists_word(tree.text("/proc/filesystems").value_or(""), "ext4") &&
+      !has_module(tree, "ext4")) {
+    missing.emplace_back("ext4 file system (ext4)");
+  }
+  const bool mkfs = tree.exists("/usr/sbin/mkfs.ext4") || tree.exists("/sbin/mkfs.ext4");
+  if (!mkfs) missing.emplace_back("mkfs.ext4");
+  const std::string needed = "loop devices, ext4, mkfs.ext4: for the disk limits of containers";
+  if (missing.empty()) return {Verdict::pass, "all there", needed, "", "/sys/module, /usr/sbin"};
+  return {Verdict::warn, "no " + base::join(missing, ", no "), needed,
+          mkfs ? "modprobe loop ext4" : "install e2fsprogs; modprobe loop ext4",
+          "/sys/module, /usr/sbin"};
 }
 
 Finding check_kernel_features(const Machine& machine) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks of the firewall's kernel side, addresses, names, time and ports.
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include "common/base/text.h"
 #include "node/preflight/checks.h"
@@ -72,7 +74,7 @@ std::vector<std::string> hosts_entry(const Tree& tree, const std::string& host) 
 }  // namespace
 
 Finding check_fw_iptables(const Machine& machine) {
-  Finding finding{Verdict::skipped, "not looked at", "iptables tables filter and nat", "",
+  Finding finding{Verdict::skipped, "not looked at", "iptables tables filter and nat, or nf_tables", "",
                   "getsockopt IPT_SO_GET_INFO"};
   std::vector<std::string> missing;
   for (const std::string name : {"filter", "nat"}) {
@@ -90,11 +92,16 @@ Finding check_fw_iptables(const Machine& machine) {
     finding.found = "filter and nat are there";
     return finding;
   }
-  finding.verdict = Verdict::fail;
-  finding.found = "no legacy table " + base::join(missing, ", ");
-  finding.fix = "modprobe ip_tables iptable_filter iptable_nat";
+  // netfwd takes either.
   const auto nft = machine.probes.nf_tables();
-  if (nft && *nft == TableState::usable) finding.found += " (nf_tables is there)";
+  if (nft && *nft == TableState::usable) {
+    finding.verdict = Verdict::pass;
+    finding.found = "nf_tables";
+    return finding;
+  }
+  finding.verdict = Verdict::fail;
+  finding.found = "no legacy table " + base::join(missing, ", ") + ", no nf_tables";
+  finding.fix = "modprobe nf_tables, or modprobe ip_tables iptable_filter iptable_nat";
   return finding;
 }
 
@@ -174,6 +181,75 @@ Finding check_time_sync(const Machine& machine) {
     finding.found = "nothing disciplines the clock";
     finding.fix = "install and enable chrony: systemctl enable --now chronyd";
   }
+  return finding;
+}
+
+Finding check_time_source(const Machine& machine) {
+  // As /proc/PID/comm cuts them off.
+  constexpr std::array<std::string_view, 5> kServices = {"chronyd", "systemd-timesyn", "ntpd",
+                                                         "ntpsec", "openntpd"};
+  std::set<std::string> running;
+  for (const std::string& pid : machine.tree.names("/proc")) {
+    if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string name = machine.tree.text("/proc/" + pid + "/comm").value_or("");
+    if (std::find(kServices.begin(), kServices.end(), name) != kServices.end()) {
+      running.insert(name == "systemd-timesyn" ? "systemd-timesyncd" : name);
+    }
+  }
+  Finding finding{Verdict::pass, "", "one time service", "", "/proc/*/comm"};
+  const std::vector<std::string> names(running.begin(), running.end());
+  finding.found = base::join(names, " and ");
+  if (names.empty()) {
+    finding.verdict = Verdict::fail;
+    finding.found = "no time service runs";
+    finding.fix = "install and enable chrony: systemctl enable --now chronyd";
+  } else if (names.size() > 1) {
+    finding.verdict = Verdict::fail;
+    finding.found += " both run";
+    finding.fix = "keep one: systemctl disable --now " + names.back();
+  }
+  return finding;
+}
+
+Finding check_net_peers(const Machine& machine) {
+  constexpr std::chrono::milliseconds kRoundTripMost{10};
+  Finding finding{Verdict::pass, "", "each peer within 10 ms, packets of 1500 bytes whole", "",
+                  "ICMP echo"};
+  if (machine.peers.empty()) {
+    finding.verdict = Verdict::skipped;
+    finding.found = "no peers named (--peer HOST)";
+    return finding;
+  }
+  std::vector<std::string> found;
+  for (const std::string& host : machine.peers) {
+    const auto answer = machine.probes.ask_peer(host);
+    if (!answer) {
+      finding.verdict = Verdict::skipped;
+      finding.found = "may not send echo requests";
+      finding.fix = "run as root";
+      return finding;
+    }
+    if (!answer->round_trip) {
+      found.push_back(host + (answer->address.empty() ? " does not resolve" : " does not answer"));
+      finding.verdict = Verdict::fail;
+      finding.fix = "check its name, cable, VLAN and firewall, which must let ICMP echo through";
+      continue;
+    }
+    const auto us = answer->round_trip->count();
+    std::string text =
+        host + " " + std::to_string(us / 1000) + "." + std::to_string(us / 100 % 10) + " ms";
+    const bool small = answer->mtu < kMtuWanted;
+    if (small) {
+      text += answer->mtu == 0 ? ", loses large packets" : ", MTU " + std::to_string(answer->mtu);
+    }
+    found.push_back(std::move(text));
+    if (finding.verdict == Verdict::pass && (small || *answer->round_trip > kRoundTripMost)) {
+      finding.verdict = Verdict::warn;
+      finding.fix = small ? "give each interface on the way an MTU of 1500 or more"
+                          : "place the nodes of a cluster in one data centre";
+    }
+  }
+  finding.found = base::join(found, "; ");
   return finding;
 }
 

@@ -80,6 +80,10 @@ class LiveProbes final : public Probes {
     if (device.is_open()) return std::string();
     return std::string(std::strerror(errno));  // NOLINT: one thread
   }
+
+  std::optional<PeerAnswer> ask_peer(const std::string& host) override {
+    return preflight::ask_peer(host);
+  }
 };
 
 class NoProbes final : public Probes {
@@ -94,6 +98,7 @@ class NoProbes final : public Probes {
     return std::nullopt;
   }
   std::optional<std::string> open_fuse() override { return std::nullopt; }
+  std::optional<PeerAnswer> ask_peer(const std::string&) override { return std::nullopt; }
 };
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "node/preflight/peers.h"
+
 namespace node::preflight {
 
 enum class TableState { usable, missing, not_permitted };
@@ -27,6 +29,8 @@ class Probes {
   virtual std::optional<std::uint64_t> filesystem_bytes(const std::string& path) = 0;
   // Whether /dev/fuse can be opened; an errno text otherwise.
   virtual std::optional<std::string> open_fuse() = 0;
+  // nullopt: not looked at, or not permitted.
+  virtual std::optional<PeerAnswer> ask_peer(const std::string& host) = 0;
 };
 
 std::unique_ptr<Probes> live_probes();

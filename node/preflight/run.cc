@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "node/preflight/role.h"
+
 namespace node::preflight {
 
 namespace {
@@ -39,9 +41,10 @@ base::Result<Report> run_checks(const Options& options, Probes& probes) {
                        "sysroot_missing"};
   }
   const Tree tree(options.sysroot);
-  const Machine machine{tree, probes, options.role, options.data_device};
+  const Role role = options.role ? *options.role : configured_role(tree);
+  const Machine machine{tree, probes, role, options.data_device, options.peers};
   Report report;
-  report.role = options.role;
+  report.role = role;
   report.machine = tree.text("/proc/sys/kernel/hostname").value_or("");
   for (const Check& check : all_checks()) {
     const bool wanted = options.only.empty() || std::find(options.only.begin(), options.only.end(),

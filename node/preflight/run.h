@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,12 @@
 namespace node::preflight {
 
 struct Options {
-  Role role = Role::infra;
+  std::optional<Role> role = Role::infra;           // nullopt: as the node is configured
   std::vector<std::string> only = {};               // ids; empty means all
   std::map<std::string, std::string> waivers = {};  // id to reason
   std::filesystem::path sysroot = "/";
   std::string data_device = {};
+  std::vector<std::string> peers = {};
 };
 
 // Errors: invalid_argument check_unknown for an id in `only` or `waivers` that does not exist;

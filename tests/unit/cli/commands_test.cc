@@ -257,6 +257,39 @@ TEST(Commands, wrong_usage_is_status_2) {
   LONGS_EQUAL(0, master.asked().size());
 }
 
+TEST(Commands, the_help_of_every_command_has_an_example_and_the_exit_statuses) {
+  const std::vector<std::vector<std::string>> commands = {{"status"},
+                                                          {"events"},
+                                                          {"app", "run"},
+                                                          {"app", "list"},
+                                                          {"app", "show"},
+                                                          {"app", "scale"},
+                                                          {"app", "restart"},
+                                                          {"app", "kill"},
+                                                          {"app", "rm"},
+                                                          {"app", "logs"},
+                                                          {"deployment", "list"},
+                                                          {"deployment", "show"},
+                                                          {"fw", "show"},
+                                                          {"lb", "show"},
+                                                          {"node", "show"},
+                                                          {"node", "preflight"},
+                                                          {"node", "init"},
+                                                          {"deployment", "rollback"}};
+  for (std::vector<std::string> words : commands) {
+    std::string line = "gestalt";
+    for (const std::string& word : words) line += " " + word;
+    words.push_back("--help");
+    out.str("");
+    LONGS_EQUAL(0, run(words));
+    CHECK_TEXT(out.str().find("Example:\n  " + line) != std::string::npos, line.c_str());
+    CHECK_TEXT(out.str().find("Exit status: 0 done") != std::string::npos, line.c_str());
+  }
+  out.str("");
+  LONGS_EQUAL(0, run({"--help"}));
+  STRCMP_CONTAINS("Exit status: 0 done", out.str().c_str());
+}
+
 TEST(Commands, help_and_version_are_status_0) {
   LONGS_EQUAL(0, run({"--help"}));
   STRCMP_CONTAINS("Applications", out.str().c_str());
@@ -278,7 +311,7 @@ TEST(Commands, preflight_reports_a_fake_machine) {
   STRCMP_EQUAL(
       "FAIL     cpu.cores  2 cores; needed: 4 cores\n"
       "                    fix: give the machine at least 4 processors\n"
-      "1 failed, 0 warnings, 0 passed\n",
+      "as infra: 1 failed, 0 warnings, 0 passed\n",
       out.str().c_str());
   LONGS_EQUAL(3, run({"node", "preflight", "--sysroot", tree, "--only", "cpu.cores", "--role",
                       "appliance", "--strict"}));

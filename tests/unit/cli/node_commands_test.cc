@@ -48,7 +48,7 @@ TEST(NodeCommands, a_report_shows_what_is_needed_and_the_fix_only_where_somethin
       "FAIL     long.id  bad?[0m; needed: y\n"
       "                  fix: do it\n"
       "SKIPPED  c        not looked at\n"
-      "1 failed, 0 warnings, 1 passed, 1 skipped\n",
+      "as infra: 1 failed, 0 warnings, 1 passed, 1 skipped\n",
       cli::render_report(report, {}).c_str());
   STRCMP_CONTAINS("\033[31mFAIL   \033[0m", cli::render_report(report, {.colour = true}).c_str());
 }

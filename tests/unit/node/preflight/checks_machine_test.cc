@@ -98,3 +98,29 @@ TEST(PreflightMachine, each_missing_kernel_feature_is_named) {
   machine.write("sys/module/ip_set/parameters/max_sets", "64\n");
   CHECK(machine.look("kernel.features").found.find("ipset") == std::string::npos);
 }
+
+TEST(PreflightMachine, selinux_should_enforce_where_the_system_has_it) {
+  expect(Verdict::pass, "enforcing", machine.look("os.selinux"));
+  machine.write("sys/fs/selinux/enforce", "0");
+  expect(Verdict::warn, "permissive", machine.look("os.selinux"));
+  machine.remove("sys/fs/selinux");
+  const Finding absent = machine.look("os.selinux");
+  CHECK(absent.verdict == Verdict::skipped);
+  STRCMP_EQUAL("not on this system", absent.found.c_str());
+  machine.write("etc/selinux/config", "SELINUX=disabled\n");
+  expect(Verdict::warn, "switched off", machine.look("os.selinux"));
+}
+
+TEST(PreflightMachine, what_disk_limits_need_is_named_one_by_one) {
+  expect(Verdict::pass, "all there", machine.look("kernel.disks"));
+  machine.remove("usr/sbin/mkfs.ext4");
+  expect(Verdict::warn, "no mkfs.ext4", machine.look("kernel.disks"));
+  machine.remove("dev/loop-control");
+  machine.write("proc/filesystems", "nodev\toverlay\n\txfs\n");
+  expect(Verdict::warn, "no loop devices (loop), no ext4 file system (ext4), no mkfs.ext4",
+         machine.look("kernel.disks"));
+  machine.write("lib/modules/5.14.0-503.el9.x86_64/modules.dep",
+                "kernel/fs/ext4/ext4.ko.xz:\nkernel/drivers/block/loop.ko.xz:\n");
+  machine.write("sbin/mkfs.ext4", "");
+  expect(Verdict::pass, "all there", machine.look("kernel.disks"));
+}

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+
 #include "tests/support/check_result.h"
 #include "tests/unit/node/preflight/fake_machine.h"
 
@@ -19,10 +21,12 @@ void expect(Verdict verdict, const std::string& found, const Finding& finding) {
 
 TEST_GROUP(PreflightNet) { FakeMachine machine; };
 
-TEST(PreflightNet, iptables_needs_both_tables) {
+TEST(PreflightNet, a_packet_filter_of_either_kind_will_do) {
   expect(Verdict::pass, "filter and nat are there", machine.look("fw.iptables"));
   machine.probes.tables = TableState::missing;
-  expect(Verdict::fail, "no legacy table filter, nat (nf_tables is there)",
+  expect(Verdict::pass, "nf_tables", machine.look("fw.iptables"));
+  machine.probes.nft = TableState::missing;
+  expect(Verdict::fail, "no legacy table filter, nat, no nf_tables",
          machine.look("fw.iptables", Role::appliance));
   machine.probes.tables = TableState::not_permitted;
   expect(Verdict::skipped, "may not ask the kernel", machine.look("fw.iptables"));
@@ -89,4 +93,71 @@ TEST(PreflightNet, undocumented_ports_and_ssh_do_not_matter) {
 TEST(PreflightNet, a_dmz_node_does_not_need_the_master_ports) {
   machine.listener("1F90", 812, "java", "tomcat.service");
   expect(Verdict::pass, "all free", machine.look("ports.local", Role::dmz));
+}
+
+TEST(PreflightNet, exactly_one_time_service_must_run) {
+  expect(Verdict::pass, "chronyd", machine.look("time.source"));
+  machine.write("proc/701/comm", "systemd-timesyn\n");
+  const Finding both = machine.look("time.source");
+  expect(Verdict::fail, "chronyd and systemd-timesyncd both run", both);
+  STRCMP_EQUAL("keep one: systemctl disable --now systemd-timesyncd", both.fix.c_str());
+  machine.remove("proc/700");
+  expect(Verdict::pass, "systemd-timesyncd", machine.look("time.source"));
+  machine.remove("proc/701");
+  expect(Verdict::fail, "no time service runs", machine.look("time.source"));
+  expect(Verdict::warn, "no time service runs", machine.look("time.source", Role::appliance));
+}
+
+TEST(PreflightNet, peers_must_answer_soon_and_take_whole_packets) {
+  using std::chrono::microseconds;
+  const struct {
+    node::preflight::PeerAnswer answer;
+    Verdict verdict;
+    const char* found;
+    const char* fix;
+  } cases[] = {
+      {{"10.0.0.3", microseconds(312), 1500}, Verdict::pass, "n2 0.3 ms", ""},
+      {{"10.0.0.3", microseconds(10'000), 1500}, Verdict::pass, "n2 10.0 ms", ""},
+      {{"10.0.0.3", microseconds(25'400), 1500},
+       Verdict::warn,
+       "n2 25.4 ms",
+       "place the nodes of a cluster in one data centre"},
+      {{"10.0.0.3", microseconds(900), 1450},
+       Verdict::warn,
+       "n2 0.9 ms, MTU 1450",
+       "give each interface on the way an MTU of 1500 or more"},
+      {{"10.0.0.3", microseconds(900), 0},
+       Verdict::warn,
+       "n2 0.9 ms, loses large packets",
+       "give each interface on the way an MTU of 1500 or more"},
+      {{"10.0.0.3", {}, 0},
+       Verdict::fail,
+       "n2 does not answer",
+       "check its name, cable, VLAN and firewall, which must let ICMP echo through"},
+      {{"", {}, 0},
+       Verdict::fail,
+       "n2 does not resolve",
+       "check its name, cable, VLAN and firewall, which must let ICMP echo through"},
+  };
+  for (const auto& each : cases) {
+    machine.probes.peers["n2"] = each.answer;
+    const Finding finding =
+        machine.run({.only = {"net.peers"}, .peers = {"n2"}}).findings.at(0).finding;
+    expect(each.verdict, each.found, finding);
+    STRCMP_EQUAL(each.fix, finding.fix.c_str());
+  }
+}
+
+TEST(PreflightNet, one_bad_peer_fails_and_the_others_are_told_too) {
+  using std::chrono::microseconds;
+  machine.probes.peers["n2"] = {"10.0.0.3", {}, 0};
+  machine.probes.peers["n3"] = {"10.0.0.4", microseconds(200), 1500};
+  expect(Verdict::fail, "n2 does not answer; n3 0.2 ms",
+         machine.run({.only = {"net.peers"}, .peers = {"n2", "n3"}}).findings.at(0).finding);
+}
+
+TEST(PreflightNet, without_peers_or_without_rights_nobody_is_asked) {
+  expect(Verdict::skipped, "no peers named (--peer HOST)", machine.look("net.peers"));
+  expect(Verdict::skipped, "may not send echo requests",
+         machine.run({.only = {"net.peers"}, .peers = {"n2"}}).findings.at(0).finding);
 }

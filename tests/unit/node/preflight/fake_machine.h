@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 
 #include "node/preflight/checks.h"
@@ -16,17 +17,25 @@ class FakeProbes final : public node::preflight::Probes {
  public:
   using TableState = node::preflight::TableState;
   std::optional<TableState> tables = TableState::usable;
+  std::optional<TableState> nft = TableState::usable;
   std::optional<bool> synchronised = true;
   std::vector<std::string> addresses = {"10.0.0.2"};
   std::optional<std::uint64_t> root_bytes = {};
   std::optional<std::string> fuse = std::string();
 
   std::optional<TableState> iptables_table(const std::string&) override { return tables; }
-  std::optional<TableState> nf_tables() override { return TableState::usable; }
+  std::optional<TableState> nf_tables() override { return nft; }
   std::optional<bool> clock_synchronised() override { return synchronised; }
   std::optional<std::vector<std::string>> resolve(const std::string&) override { return addresses; }
   std::optional<std::uint64_t> filesystem_bytes(const std::string&) override { return root_bytes; }
   std::optional<std::string> open_fuse() override { return fuse; }
+  // By host; one that is not named here may not be asked.
+  std::map<std::string, node::preflight::PeerAnswer> peers;
+  std::optional<node::preflight::PeerAnswer> ask_peer(const std::string& host) override {
+    const auto at = peers.find(host);
+    if (at == peers.end()) return std::nullopt;
+    return at->second;
+  }
 };
 
 class FakeMachine {
@@ -43,7 +52,11 @@ class FakeMachine {
     write("proc/self/status", "Name:\tgestalt\nCpus_allowed_list:\t0-2,8\n");
     write("proc/self/ns/user", "");
     write("proc/meminfo", "MemTotal:       16101224 kB\nMemFree:  1 kB\n");
-    write("proc/filesystems", "nodev\toverlay\nnodev\tfuse\n\txfs\n");
+    write("proc/filesystems", "nodev\toverlay\nnodev\tfuse\n\txfs\n\text4\n");
+    write("proc/700/comm", "chronyd\n");
+    write("dev/loop-control", "");
+    write("usr/sbin/mkfs.ext4", "");
+    write("sys/fs/selinux/enforce", "1");
     write("proc/sys/kernel/hostname", "n1.example\n");
     write("proc/sys/kernel/osrelease", "5.14.0-503.el9.x86_64\n");
     write("proc/sys/kernel/seccomp/actions_avail", "kill_process errno allow\n");
