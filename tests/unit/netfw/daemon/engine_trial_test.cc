@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "netfw/daemon/guardian.h"
 #include "tests/unit/netfw/daemon/engine_rig.h"
 
 #include <signal.h>
