@@ -93,6 +93,11 @@ Result<std::unique_ptr<StorageServer>> StorageServer::start(Parts parts, Options
                                            std::string_view data, Responder responder) {
     self->handle(kind, body, data, std::move(responder));
   };
+  handlers.notice = [self = server.get()](const std::shared_ptr<Caller>&, std::uint8_t kind,
+                                          std::string_view body, std::string_view data) {
+    if (static_cast<StorageKind>(kind) == StorageKind::replicate && self->options_.on_replicate)
+      self->options_.on_replicate(body, data);
+  };
   server->listener_ =
       TRY(RpcServer::listen(server->parts_.net, server->options_.listen, std::move(handlers)));
   server->tell_room();

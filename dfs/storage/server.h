@@ -53,6 +53,8 @@ class StorageServer {
   struct Options {
     std::string node;  // the disk's id
     base::Endpoint listen;
+    // Gets what members of groups send each other (StorageKind::replicate).
+    std::function<void(std::string_view body, std::string_view data)> on_replicate = {};
   };
   // Requires: the parts outlive it. Errors: those of Net::listen.
   static base::Result<std::unique_ptr<StorageServer>> start(Parts parts, Options options);
