@@ -315,8 +315,9 @@ void Replica::try_take_in(Actions& actions) {
   for (const auto& [node, peer] : peers_) {
     const auto durable = durable_of_.find(node);
     if (configuration_.has(node) || peer.needs_snapshot || durable == durable_of_.end()) continue;
-    // From the moment of asking, nothing commits without this node: see advance_commit.
-    if (!rules_.caught_up(durable->second, committed_)) continue;
+    // From the moment of asking, nothing commits without this node: see advance_commit. What was
+    // inherited may have been acknowledged by a primary before us, though we cannot commit it yet.
+    if (!rules_.caught_up(durable->second, std::max(committed_, inherited_))) continue;
     Configuration next = configuration_;
     ++next.epoch;
     next.in_sync.push_back(node);
