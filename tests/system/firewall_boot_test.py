@@ -53,26 +53,33 @@ class Prober(threading.Thread):
 
 
 class FirewallAtBoot(unittest.TestCase):
-    def prepare(self, units):
+    def prepare(self, units, files=None):
         bed = appliance.fresh_bed()
         bed.create()
         self.addCleanup(bed.remove)
-        node = bed.add_node("n1", {f"/etc/systemd/system/{name}": text for name, text in units.items()})
+        named = {f"/etc/systemd/system/{name}": text for name, text in units.items()}
+        node = bed.add_node("n1", {**named, **(files or {})})
         node.prepare()
         appliance.run.output(["ip", "-n", node.machine, "link", "set", "eth0", "down"])
         return node
 
     def test_no_closed_port_answers_during_boot_nor_without_the_daemon(self):
-        node = self.prepare(UNITS)
+        self.check_boot(self.prepare(UNITS), "iptables")
+
+    def test_the_same_with_nf_tables(self):
+        files = {"/etc/gestalt/netfwd.d/40-backend.json": '{"firewall": {"backend": "nftables"}}'}
+        self.check_boot(self.prepare(UNITS, files), "nftables")
+
+    def check_boot(self, node, backend):
         with Prober(node.v4) as prober:
             node.boot()
             self.assertEqual(node.run(["systemctl", "is-active", "gestalt-netfwd"]).strip(), "active")
             self.assertEqual(node.run(["systemctl", "is-active", "gestalt-netfw-boot"]).strip(), "active")
             self.assertGreater(prober.through[OPEN], 0)
-            rules = self.rules(node)
-            node.run(["systemctl", "kill", "--signal=SIGKILL", "gestalt-netfwd"])
+            rules = self.rules(node, backend)
+            node.run(["systemctl", "kill", "--signal=SIGKILL", "--kill-whom=main", "gestalt-netfwd"])
             node.run(["systemctl", "stop", "gestalt-netfwd", "gestalt-netfw-boot"])
-            self.assertEqual(self.rules(node), rules)
+            self.assertEqual(self.rules(node, backend), rules)
             self.assertTrue(connects(node.v4, OPEN, 2))
             self.assertEqual(prober.through[CLOSED], 0)
 
@@ -101,8 +108,14 @@ class FirewallAtBoot(unittest.TestCase):
         self.assertGreater(prober.through[CLOSED], 0)
 
     @staticmethod
-    def rules(node):
-        return [node.run([tool, "-S"]) for tool in ("iptables-legacy", "ip6tables-legacy")]
+    def rules(node, backend):
+        """Our rules, which there are in the expected packet filter only."""
+        legacy = [node.run([tool, "-S"]) for tool in ("iptables-legacy", "ip6tables-legacy")]
+        native = node.run(["nft", "-s", "list", "ruleset"])
+        ours, other = (legacy, native) if backend == "iptables" else (native, "".join(legacy))
+        assert "GESTALT" not in other and "gestalt" not in other, other
+        assert "gestalt" in str(ours), ours
+        return ours
 
 
 if __name__ == "__main__":
