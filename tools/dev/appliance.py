@@ -31,7 +31,7 @@ def listen(node):
 
 
 # What a node needs built; `all` would build the tests of a preset that has them.
-TARGETS = ("netfw/all", "node/all", "cli/all", "samples/all", "bench/all", "install/all")
+TARGETS = ("dfs/all", "netfw/all", "node/all", "cli/all", "samples/all", "bench/all", "install/all")
 
 
 def preset():
