@@ -279,12 +279,14 @@ void GroupMember::on_message(const NodeId& from, std::string_view bytes) {
   const bool has_room = parts_.journal.has_room();
   if (append != nullptr && !has_room) append->entries.clear();
   Replica::Actions actions = replica_.on_message(from, plain, now());
-  // A member without room is silent, and is taken out until it has some. What was committed it
-  // still hears, so that its state goes on and room comes back.
+  // A member without room accepts nothing, and is taken out until it has some. What was committed
+  // it still hears, and where its log does not fit it says so, so that it goes on and room comes
+  // back.
   if (append != nullptr && !has_room)
     std::erase_if(actions, [](const Action& each) {
       const auto* send = std::get_if<SendMessage>(&each);
-      return send != nullptr && std::holds_alternative<AppendReply>(send->message);
+      const auto* reply = send != nullptr ? std::get_if<AppendReply>(&send->message) : nullptr;
+      return reply != nullptr && reply->accepted;
     });
   run(std::move(actions));
 }

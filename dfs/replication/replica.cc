@@ -240,7 +240,6 @@ void Replica::handle(const NodeId& from, const AppendReply& reply, Instant now, 
     return;
   }
   Peer& peer = at->second;
-  peer.heard = now;
   remember_round(from, reply.lease_round);
   if (!reply.accepted) {
     // Appends sent before the one that asks where to go on are refused too; they say nothing new.
@@ -253,6 +252,7 @@ void Replica::handle(const NodeId& from, const AppendReply& reply, Instant now, 
     peer.probe_round = lease_round_;
     return;
   }
+  peer.heard = now;  // one that only ever refuses is as good as silent
   if (peer.probe_round && reply.lease_round >= *peer.probe_round) peer.probe_round.reset();
   durable_of_[from] = std::max(durable_of_[from], reply.durable);
   advance_commit(actions);
