@@ -137,7 +137,10 @@ void Server::handle(const Lookup& request, std::string_view, Responder responder
 void Server::handle(const GetInode& request, std::string_view, Responder responder) {
   auto wait = std::make_shared<Wait>(std::move(responder));
   wait->session = request.session;
-  wait->needs = [request] { return std::vector<LeaseClaim>{{request.inode, Lease::read}}; };
+  // Whoever asks for the write lease here is about to change the inode: others give theirs back.
+  wait->needs = [request] {
+    return std::vector<LeaseClaim>{{request.inode, std::max(Lease::read, request.want)}};
+  };
   wait->go = [this, request](const WaitHandle& self) {
     Result<InodeRecord> found = state_.get_inode(volume_of(request.session), request.inode);
     if (!found) return self->responder.fail(found.error());

@@ -72,7 +72,7 @@ TEST(MetaServer, a_write_lease_is_recalled_before_another_reads) {
   const GetInodeReply got = UNWRAP(a.call(GetInode{a.opened.session, file, Lease::write}));
   CHECK_TRUE(got.lease == Lease::write);
   a.answers_recalls = false;
-  const auto answer = b.send(GetInode{b.opened.session, file, Lease::write});
+  const auto answer = b.send(GetInode{b.opened.session, file, Lease::read});
   rig.world.run_for(1s);
   CHECK_FALSE(answer->has_value());
   LONGS_EQUAL(1, a.recalled.size());
@@ -88,6 +88,23 @@ TEST(MetaServer, a_write_lease_is_recalled_before_another_reads) {
   const GetInodeReply read = UNWRAP(**answer);
   LONGS_EQUAL(0600, read.inode.attributes.mode);
   CHECK_TRUE(read.lease == Lease::read);
+}
+
+TEST(MetaServer, who_asks_for_an_inode_to_change_it_waits_for_those_who_read) {
+  Rig rig;
+  rig.make_volume();
+  Client a(rig, "a"), b(rig, "b");
+  UNWRAP(a.open());
+  UNWRAP(b.open());
+  UNWRAP(a.call(GetInode{a.opened.session, a.opened.root, Lease::read}));
+  a.answers_recalls = false;
+  const auto answer = b.send(GetInode{b.opened.session, b.opened.root, Lease::write});
+  rig.world.run_for(1s);
+  CHECK_FALSE(answer->has_value());
+  a.release({{a.opened.root, Lease::none, false}});
+  rig.world.run_for(1s);
+  CHECK_TRUE(answer->has_value());
+  CHECK_TRUE(UNWRAP(**answer).lease == Lease::write);
 }
 
 TEST(MetaServer, a_change_recalls_the_reads_of_others) {
