@@ -14,7 +14,7 @@ using base::Result;
 
 namespace {
 
-constexpr std::chrono::milliseconds kForever{0};
+constexpr std::chrono::milliseconds kUntilInterrupted{0};
 
 Result<void> follow(const Session& session, const std::vector<std::string>& types) {
   Api api = TRY(Api::make(session, Daemon::master));
@@ -22,7 +22,7 @@ Result<void> follow(const Session& session, const std::vector<std::string>& type
   for (const std::string& type : types) path += "&event_type=" + base::percent_encode(type);
   EventReader reader;
   Result<void> inner;
-  TRY(api.stream(path, "text/event-stream", kForever, [&](std::string_view bytes) {
+  TRY(api.stream(path, "text/event-stream", kUntilInterrupted, [&](std::string_view bytes) {
     const auto events = reader.push(bytes);
     if (!events) {
       inner = events.error();

@@ -18,7 +18,7 @@ namespace sys {
 namespace {
 
 constexpr const char* kSystemBus = "unix:path=/run/dbus/system_bus_socket";
-constexpr std::size_t kCallsMax = 4096;
+constexpr std::size_t kBusCallsMax = 4096;
 constexpr base::Duration kRetryFirst = std::chrono::milliseconds(100);
 constexpr base::Duration kRetryMax = std::chrono::seconds(5);
 
@@ -298,7 +298,7 @@ base::Result<bus::Message> SystemdManager::method_at(const char* path, const cha
 
 void SystemdManager::call(base::Result<bus::Message> message, base::Result<void> filled,
                           Reply reply) {
-  if (message && filled && pending_.size() + jobs_.size() >= kCallsMax) {
+  if (message && filled && pending_.size() + jobs_.size() >= kBusCallsMax) {
     filled = base::Error{base::Code::throttled, "too many calls to the service manager wait",
                          "bus_calls_full"};
   }

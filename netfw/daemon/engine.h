@@ -132,6 +132,9 @@ class Engine {
   std::vector<std::pair<PoolName, ServerName>> members_of(const Instance& instance) const;
   base::Result<unsigned> count_sessions(const InstanceId& id);
 
+  // For what the packet filter is told from here.
+  static constexpr std::chrono::milliseconds kFirewallDeadline{5000};
+
   Parts parts_;
   const Hooks hooks_;
 

@@ -10,8 +10,6 @@
 namespace netfw {
 namespace {
 
-constexpr std::chrono::milliseconds kFirewallDeadline{5000};
-
 bool is_readable(int fd) {
   pollfd wait = {fd, POLLIN, 0};
   return poll(&wait, 1, 0) > 0;

@@ -6,7 +6,6 @@
 namespace netfw {
 namespace {
 
-constexpr std::chrono::milliseconds kFirewallDeadline{5000};
 constexpr unsigned kThoroughEvery = 15;  // ticks
 constexpr unsigned kDrainsMax = 32;      // at once; more answer at once
 constexpr std::chrono::milliseconds kDrainPauseMin{5};

@@ -17,7 +17,7 @@ constexpr std::string_view kTagAnnotation = "org.opencontainers.image.ref.name";
 constexpr std::size_t kListMax = 1000;
 constexpr std::size_t kTextMax = 128 << 10;
 
-base::Error invalid(const std::string& detail) {
+base::Error image_invalid(const std::string& detail) {
   return {base::Code::corrupt, detail, "image_invalid"};
 }
 
@@ -47,12 +47,12 @@ bool is_digest(std::string_view text) {
 
 base::Result<ImageConfig> read_image_config(std::string_view text) {
   const auto json = base::parse_json(text, {.bytes_max = 8 << 20});
-  if (!json) return invalid("image configuration: " + json.error().detail);
+  if (!json) return image_invalid("image configuration: " + json.error().detail);
   Fields outer(*json);
   ImageConfig out;
   const Json* config = outer.find_object("config");
   if (auto done = outer.finish(base::UnknownFields::ignore); !done) {
-    return invalid("image configuration: " + base::to_string(done.error()));
+    return image_invalid("image configuration: " + base::to_string(done.error()));
   }
   if (config == nullptr) return out;
   Fields fields(*config, "/config");
@@ -65,7 +65,7 @@ base::Result<ImageConfig> read_image_config(std::string_view text) {
   fields.optional("StopSignal", stop_signal);
   if (!stop_signal.empty()) out.stop_signal = signal_number(stop_signal);
   if (auto done = fields.finish(base::UnknownFields::ignore); !done) {
-    return invalid("image configuration: " + base::to_string(done.error()));
+    return image_invalid("image configuration: " + base::to_string(done.error()));
   }
   return out;
 }
@@ -94,13 +94,13 @@ std::string registry_of(const std::string& path) {
 
 base::Result<std::string> find_manifest(std::string_view index_json, std::string_view tag) {
   const auto json = base::parse_json(index_json, {.bytes_max = 4 << 20});
-  if (!json) return invalid("index.json: " + json.error().detail);
+  if (!json) return image_invalid("index.json: " + json.error().detail);
   if (!json->is_object() || !json->contains("manifests") || !(*json)["manifests"].is_array()) {
-    return invalid("index.json has no list of manifests");
+    return image_invalid("index.json has no list of manifests");
   }
   const Json& manifests = (*json)["manifests"];
   for (const Json& each : manifests) {
-    if (!each.is_object()) return invalid("index.json has a manifest that is not an object");
+    if (!each.is_object()) return image_invalid("index.json has a manifest that is not an object");
     const std::string digest = each.value("/digest"_json_pointer, Json("")).is_string()
                                    ? each.value("digest", "")
                                    : std::string();
@@ -110,7 +110,7 @@ base::Result<std::string> find_manifest(std::string_view index_json, std::string
                           : Json("");
     const bool matches = tag.empty() ? manifests.size() == 1 : name == tag;
     if (!matches) continue;
-    if (!is_digest(digest)) return invalid("index.json has a digest that is not SHA-256");
+    if (!is_digest(digest)) return image_invalid("index.json has a digest that is not SHA-256");
     return digest;
   }
   return base::Error{base::Code::not_found,

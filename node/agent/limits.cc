@@ -14,7 +14,7 @@ namespace node::agent {
 
 namespace {
 
-constexpr std::size_t kFileMax = 64 << 10;
+constexpr std::size_t kControlFileMax = 64 << 10;
 constexpr double kCpuTolerance = 0.01;
 // cgroup v1 shows "no limit" as a number near the end of the address space.
 constexpr std::int64_t kNoLimitV1 = INT64_MAX / 4096 * 4096 - 4096;
@@ -27,7 +27,7 @@ std::filesystem::path group_path(const Cgroups& cgroups, const char* controller,
 }
 
 std::string read_text(const std::filesystem::path& file) {
-  auto text = base::read_file(file, kFileMax);
+  auto text = base::read_file(file, kControlFileMax);
   return text ? std::string(base::trim(*text)) : std::string();
 }
 

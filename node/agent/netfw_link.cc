@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds kPatience{500};
-constexpr milliseconds kCallDeadline{10'000};
+constexpr milliseconds kNetfwDeadline{10'000};
 constexpr seconds kResync{30};
 
 Json to_json(const std::string& node, const NetfwInstance& instance) {
@@ -98,7 +98,7 @@ void NetfwLink::push(Entries::iterator at) {
   sys::HttpCall call =
       rest::make_call({.url = "unix:" + parts_.socket}, deleting ? Method::del : Method::put,
                       path_of(at->first), deleting ? nullptr : &body);
-  call.timeout = kCallDeadline;
+  call.timeout = kNetfwDeadline;
   entry.call =
       parts_.http.send(std::move(call), [this, id = at->first](base::Result<sys::HttpReply> reply) {
         const bool accepted = is_accepted(reply);
@@ -160,7 +160,7 @@ void NetfwLink::resync() {
   sys::HttpCall call =
       rest::make_call({.url = "unix:" + parts_.socket}, Method::put,
                       "/v1/nodes/" + base::percent_encode(parts_.node) + "/instances", &body);
-  call.timeout = kCallDeadline;
+  call.timeout = kNetfwDeadline;
   // What is set while this is under way must be sent again afterwards.
   for (auto& [id, entry] : entries_) entry.sent = entry.wanted.has_value();
   resync_call_ = parts_.http.send(std::move(call), [this](base::Result<sys::HttpReply> reply) {

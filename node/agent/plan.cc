@@ -14,14 +14,15 @@ using api::Goal;
 using api::InstanceId;
 using api::InstanceState;
 
-using Wishes = std::unordered_map<InstanceId, const Assignment*>;
+using WishesById = std::unordered_map<InstanceId, const Assignment*>;
 
-bool is_wanted(const Wishes& wishes, const InstanceId& id, std::int64_t epoch) {
+bool is_wanted(const WishesById& wishes, const InstanceId& id, std::int64_t epoch) {
   const auto at = wishes.find(id);
   return at != wishes.end() && at->second->epoch == epoch;
 }
 
-void plan_instance(const Wishes& wishes, const ObservedInstance& instance, std::vector<Step>& out) {
+void plan_instance(const WishesById& wishes, const ObservedInstance& instance,
+                   std::vector<Step>& out) {
   const bool wanted = is_wanted(wishes, instance.id, instance.epoch);
   const bool runs = wanted && wishes.at(instance.id)->goal == Goal::running;
   if (api::is_terminal(instance.state)) {
@@ -34,7 +35,7 @@ void plan_instance(const Wishes& wishes, const ObservedInstance& instance, std::
   }
 }
 
-void plan_unit(const Wishes& wishes, const std::string& unit, std::vector<Step>& out) {
+void plan_unit(const WishesById& wishes, const std::string& unit, std::vector<Step>& out) {
   const auto owner = api::parse_unit_name(unit);
   if (!owner) return;  // not an instance: one of our own services
   const bool wanted =
@@ -86,7 +87,7 @@ void plan_starts(const PlanInput& input, std::vector<Step>& out) {
 std::vector<Step> plan(const PlanInput& input) {
   std::vector<Step> out;
   if (input.desired == nullptr) return out;
-  Wishes wishes;
+  WishesById wishes;
   for (const Assignment& wish : input.desired->instances) wishes.emplace(wish.id, &wish);
   for (const std::string& unit : input.units) plan_unit(wishes, unit, out);
   for (const ObservedInstance& instance : input.instances) plan_instance(wishes, instance, out);

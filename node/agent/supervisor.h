@@ -124,6 +124,7 @@ class Supervisor {
   void stop_unit(const std::string& unit);
 
   // supervisor_start.cc
+  static std::string now_text();
   void begin_start(const Step& step);
   void resume_start(Instance& instance);
   void fetch_image(Instance& instance);

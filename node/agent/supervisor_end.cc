@@ -12,8 +12,6 @@ using api::InstanceState;
 
 namespace {
 
-std::string now_text() { return base::format_time(base::system_clock().wall()); }
-
 std::string describe(const api::InstanceStatus& status) {
   if (status.out_of_memory) return "it ran out of memory";
   if (status.signal != 0) return "ended by signal " + std::to_string(status.signal);

@@ -25,9 +25,9 @@ std::string last_words(const std::string& unit, const std::string& fallback) {
   return lines && !lines->empty() ? lines->back().message : fallback;
 }
 
-std::string now_text() { return base::format_time(base::system_clock().wall()); }
-
 }  // namespace
+
+std::string Supervisor::now_text() { return base::format_time(base::system_clock().wall()); }
 
 void Supervisor::begin_start(const Step& step) {
   const api::Assignment* wish = nullptr;

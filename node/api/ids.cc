@@ -10,7 +10,6 @@ namespace node::api {
 namespace {
 
 constexpr std::string_view kUnitSuffix = ".service";
-constexpr std::size_t kPortsMax = 100;
 
 bool is_id_byte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||

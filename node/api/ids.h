@@ -24,7 +24,11 @@ bool is_instance_id(std::string_view text);
 // Reads a required instance id and notes what is wrong with it.
 void read_instance_id(base::Fields& fields, std::string_view name, InstanceId& out);
 
-// Reads an optional list of at most 100 TCP or UDP ports.
+inline constexpr std::size_t kPortsMax = 100;  // of one instance
+inline constexpr std::size_t kChecksMax =
+    20;  // health checks of one instance, and readiness checks
+
+// Reads an optional list of at most kPortsMax TCP or UDP ports.
 void read_port_numbers(base::Fields& fields, std::string_view name,
                        std::vector<std::uint16_t>& out);
 

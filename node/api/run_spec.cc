@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "node/api/enum_text.h"
+#include "node/api/ids.h"
 
 namespace node::api {
 
@@ -17,9 +18,7 @@ using std::chrono::seconds;
 constexpr std::size_t kArgumentMax = 128 << 10;  // MAX_ARG_STRLEN of Linux
 constexpr std::size_t kArgumentsMax = 1000;
 constexpr std::size_t kEnvironmentMax = 1000;
-constexpr std::size_t kPortsMax = 100;
 constexpr std::size_t kVolumesMax = 100;
-constexpr std::size_t kChecksMax = 20;
 constexpr std::int64_t kBytesMax = std::int64_t{1} << 50;
 constexpr std::int64_t kDayInSeconds = 86'400;
 

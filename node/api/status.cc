@@ -13,7 +13,6 @@ using base::Fields;
 using base::Json;
 
 constexpr std::size_t kInstancesMax = 4000;
-constexpr std::size_t kChecksMax = 20;
 constexpr std::size_t kTimeMax = 40;
 constexpr EnumWords<InstanceState, 9> kStates{{{InstanceState::staging, "staging"},
                                                {InstanceState::starting, "starting"},

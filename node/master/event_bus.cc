@@ -12,7 +12,7 @@ using base::Json;
 
 constexpr std::size_t kTypesMax = 50;
 constexpr std::size_t kTypeLengthMax = 100;
-constexpr std::size_t kIdMax = 100;
+constexpr std::size_t kEventIdMax = 100;
 
 bool wants(const EventFilter& filter, const std::string& type) {
   return filter.types.empty() || filter.types.contains(type);
@@ -43,7 +43,7 @@ base::Result<EventFilter> read_event_filter(const rest::Request& request) {
                        "query_invalid"};
   filter.light = format && *format == "light";
   // An id that is none of ours is one that is too old.
-  filter.last_id = request.find_header("last-event-id").value_or("").substr(0, kIdMax);
+  filter.last_id = request.find_header("last-event-id").value_or("").substr(0, kEventIdMax);
   return filter;
 }
 

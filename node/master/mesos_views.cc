@@ -9,10 +9,10 @@ namespace {
 
 using base::Json;
 
-constexpr double kMib = 1024.0 * 1024.0;
+constexpr double kBytesPerMib = 1024.0 * 1024.0;
 constexpr const char* kVersion = "1.11.0";
 
-double to_mib(std::int64_t bytes) { return static_cast<double>(bytes) / kMib; }
+double to_mib(std::int64_t bytes) { return static_cast<double>(bytes) / kBytesPerMib; }
 
 // "[3001-3001, 3005-3005]", as Mesos writes ranges.
 std::string port_ranges(const std::vector<std::uint16_t>& ports) {

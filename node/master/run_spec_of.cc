@@ -8,7 +8,7 @@ namespace {
 
 using base::Json;
 
-constexpr std::int64_t kMib = 1 << 20;
+constexpr std::int64_t kVolumeUnit = 1 << 20;
 
 std::string with_transport(const std::string& image) {
   for (const char* transport : {"docker://", "oci:", "oci-archive:"}) {
@@ -106,7 +106,7 @@ api::VolumeSpec make_volume(const App& app, int slot, const Json& volume) {
     if (!fine) c = '_';
   }
   out.persistent = name.substr(0, 200);
-  out.size_bytes = volume["persistent"].at("size").get<std::int64_t>() * kMib;
+  out.size_bytes = volume["persistent"].at("size").get<std::int64_t>() * kVolumeUnit;
   if (out.container_path[0] != '/') out.container_path = "/mnt/mesos/sandbox/" + out.container_path;
   return out;
 }

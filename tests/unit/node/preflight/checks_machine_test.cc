@@ -4,17 +4,8 @@
 
 namespace {
 
-using node::preflight::Finding;
 using node::preflight::Role;
 using node::preflight::Verdict;
-
-void expect(Verdict verdict, const std::string& found, const Finding& finding) {
-  STRCMP_EQUAL(found.c_str(), finding.found.c_str());
-  STRCMP_EQUAL(std::string(node::preflight::verdict_name(verdict)).c_str(),
-               std::string(node::preflight::verdict_name(finding.verdict)).c_str());
-  // Whoever is told that something is wrong is told what to do.
-  CHECK_EQUAL(verdict == Verdict::pass, finding.fix.empty());
-}
 
 }  // namespace
 

@@ -6,16 +6,9 @@
 
 namespace {
 
-using node::preflight::Finding;
 using node::preflight::Role;
 using node::preflight::TableState;
 using node::preflight::Verdict;
-
-void expect(Verdict verdict, const std::string& found, const Finding& finding) {
-  STRCMP_EQUAL(found.c_str(), finding.found.c_str());
-  STRCMP_EQUAL(std::string(node::preflight::verdict_name(verdict)).c_str(),
-               std::string(node::preflight::verdict_name(finding.verdict)).c_str());
-}
 
 }  // namespace
 

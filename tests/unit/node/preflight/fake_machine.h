@@ -3,8 +3,6 @@
 // told. Tests break one thing and look at one check.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -12,6 +10,19 @@
 
 #include "node/preflight/checks.h"
 #include "node/preflight/run.h"
+#include "tests/support/check_result.h"
+#include "tests/support/temp_folder.h"
+
+inline void expect(node::preflight::Verdict verdict, const std::string& found,
+                   const node::preflight::Finding& finding) {
+  STRCMP_EQUAL(found.c_str(), finding.found.c_str());
+  STRCMP_EQUAL(std::string(node::preflight::verdict_name(verdict)).c_str(),
+               std::string(node::preflight::verdict_name(finding.verdict)).c_str());
+  // Whoever is told that something is wrong is told what to do.
+  using node::preflight::Verdict;
+  if (verdict == Verdict::pass) CHECK_TRUE(finding.fix.empty());
+  if (verdict == Verdict::warn || verdict == Verdict::fail) CHECK_FALSE(finding.fix.empty());
+}
 
 class FakeProbes final : public node::preflight::Probes {
  public:
@@ -41,8 +52,6 @@ class FakeProbes final : public node::preflight::Probes {
 class FakeMachine {
  public:
   FakeMachine() {
-    std::string name = "/tmp/preflight-test-XXXXXX";
-    root_ = ::mkdtemp(name.data());
     write("etc/os-release",
           "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"\n"
           "PRETTY_NAME=\"Rocky Linux 9.4 (Blue Onyx)\"\n");
@@ -81,12 +90,6 @@ class FakeMachine {
     disk("vdb", "253:16", 20);
     write("dev/vdb", std::string(1 << 17, '\0'));
   }
-  ~FakeMachine() {
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
-  }
-  FakeMachine(const FakeMachine&) = delete;
-  FakeMachine& operator=(const FakeMachine&) = delete;
 
   std::filesystem::path at(const std::string& path) const { return root_ / path; }
   void write(const std::string& path, const std::string& text) {
@@ -121,7 +124,7 @@ class FakeMachine {
   }
 
   node::preflight::Report run(node::preflight::Options options = {}) {
-    options.sysroot = root_;
+    options.sysroot = root_.path();
     return *node::preflight::run_checks(options, probes);
   }
   node::preflight::Finding look(const std::string& id,
@@ -136,5 +139,5 @@ class FakeMachine {
   static constexpr const char* kTcpHeader =
       "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
       "inode\n";
-  std::filesystem::path root_;
+  TempFolder root_;
 };
