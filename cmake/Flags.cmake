@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every compiler and linker flag of the project. Nothing else sets flags.
 set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS ON)  # TRY is a GNU statement expression
 # All code ends in position-independent executables and there are no shared libraries: with -fPIE everywhere one

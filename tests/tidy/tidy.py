@@ -179,6 +179,45 @@ def check_mirror(tree):
         yield Violation(page, listed[path], "mirror", f"{path} is tested or gone: remove the line")
 
 
+TARGET = re.compile(r"\badd_(?:module|daemon|suite|library|executable)\(\s*([\w-]+)([^)]*)\)")
+# Unnamed namespaces begin and end at the first column; what they declare is at the first column too.
+NAMED_INSIDE = re.compile(
+    r"^(?:(?:inline|static|constexpr) )*(?:(?:struct|class|enum class|enum) (?P<type>\w+)[^;\n]*\{|using (?P<alias>\w+) =|"
+    r"(?:const )?[\w:<>,*& ]+?[ &*](?P<value>k[A-Z]\w*)(?:\[\w*\])?(?: =|\{| \{)|"
+    r"[\w:<>,*& ]+?[ &*](?P<function>\w+)(?P<taken>\([^{};]*\))[^{};()]*\{)", re.MULTILINE)
+
+
+def names_inside(text):
+    """(name, line) of what unnamed namespaces of a source declare; a function's name has what it takes, as it may be overloaded."""
+    text = source.without_comments(text)
+    for block in re.finditer(r"^namespace \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
+        outer = re.findall(r"^namespace ([\w:]+) \{|^\}  *$", text[:block.start()], re.MULTILINE)
+        for match in NAMED_INSIDE.finditer(block.group(1)):
+            name = next(group for group in match.group("type", "alias", "value", "function") if group)
+            kinds = re.sub(r"\s+|\b\w+(?=[,)])", "", match.group("taken") or "")
+            yield ("::".join(outer), name, kinds), source.line_of(text, block.start(1) + match.start())
+
+
+def check_unity(tree):
+    """The sanitizer presets compile several sources of a target at a time: their unnamed namespaces are then one."""
+    pages = {os.path.dirname(path): tree.text(path) for path in tree.paths if path.endswith("CMakeLists.txt")}
+    apart = tuple(folder + "/" for folder, text in pages.items() if "set(CMAKE_UNITY_BUILD OFF)" in text)
+    for folder, text in pages.items():
+        if (folder + "/").startswith(apart):
+            continue
+        for match in TARGET.finditer(text):
+            if re.search(re.escape(match.group(1)) + r"\s+PROPERTIES[^)]*\bUNITY_BUILD OFF", text):
+                continue
+            first = {}
+            for word in re.findall(r"[\w./-]+\.cc", match.group(2)):
+                path = os.path.normpath(os.path.join(folder, word))
+                if "routes" in word or not tree.has(path):
+                    continue
+                for key, line in names_inside(tree.text(path)):
+                    if first.setdefault(key, path) != path:
+                        yield Violation(path, line, "unity", f"{key[1]} is in an unnamed namespace of {first[key]} too")
+
+
 SPDX_FILES = re.compile(r"(\.(cc|h|c|py|sh|cmake|service|socket|timer|target|path|slice)|CMakeLists\.txt|"
                         r"^dev|^\.ci/run|^completions/[^/]+|\.[1-8])$")
 
@@ -310,7 +349,7 @@ def check_verbs(tree):
             yield Violation(page, 1, "verb", f"there is no ./dev {name}")
 
 
-RULES = [check_direction, check_third_party, check_cycles, check_mirror, check_licence, check_header_comment,
+RULES = [check_direction, check_third_party, check_cycles, check_mirror, check_unity, check_licence, check_header_comment,
          check_reasons, check_events, check_scopes, check_length, check_notes, check_calls, check_links, check_paths, check_verbs]
 
 

@@ -74,6 +74,17 @@ class Planted(unittest.TestCase):
         self.expect({"cli/a.h": H + '#include "node/agent/plan.h"\n#include "node/api/node.h"\n'},
                     ("direction", "cli/a.h", 4))
 
+    def test_a_name_in_unnamed_namespaces_of_two_sources_of_a_target(self):
+        page = "# SPDX-License-Identifier: Apache-2.0\nadd_module(text SOURCES text.cc words.cc)\n"
+        inside = '#include "common/base/text.h"\nnamespace base {\nnamespace {\nconstexpr int kMax = 1;\n{}\n}  // namespace\n}\n'
+        words = {"common/base/CMakeLists.txt": page, "tests/unit/common/base/words_test.cc": CC,
+                 "common/base/text.cc": CC + inside.replace("{}", "int size(int a) {")}
+        self.expect({**words, "common/base/words.cc": CC + inside.replace("{}", "int size(int b) {")},
+                    ("unity", "common/base/words.cc", 5), ("unity", "common/base/words.cc", 6))
+        self.expect({**words, "common/base/words.cc": CC + inside.replace("kMax", "kMin").replace("{}", "int size(char a) {")})
+        self.expect({**words, "common/base/words.cc": CC + inside.replace("{}", ""),
+                     "common/base/CMakeLists.txt": page + "set_target_properties(text PROPERTIES UNITY_BUILD OFF)\n"})
+
     def test_an_include_that_is_not_written_from_the_root(self):
         self.expect({"netfw/model/a.h": H + '#include "rules.h"\n'}, ("direction", "netfw/model/a.h", 4))
 

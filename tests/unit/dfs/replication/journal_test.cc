@@ -8,6 +8,7 @@
 
 #include "dfs/replication/journal_recovery.h"
 #include "tests/support/check_result.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/sim/sim_disk.h"
 #include "tests/support/sim/sim_disk_queue.h"
 
@@ -157,7 +158,7 @@ class Run {
 
 std::uint64_t seed_count() {
   const char* asked = std::getenv("GESTALT_SIM_SEEDS");
-  return asked != nullptr ? std::strtoull(asked, nullptr, 10) : 200;
+  return asked != nullptr ? std::strtoull(asked, nullptr, 10) : share_of_seeds(200);
 }
 
 LogWrite entries(Index first, Index last, std::size_t bytes) {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "tests/support/check_result.h"
+#include "tests/support/sanitizers.h"
 #include "tests/unit/dfs/replication/group_sim.h"
 
 using namespace dfs::replication;
@@ -18,7 +19,7 @@ namespace {
 // Seeds per group: the slow suite asks for more through GESTALT_SIM_SEEDS.
 std::uint64_t seed_count() {
   const char* asked = std::getenv("GESTALT_SIM_SEEDS");
-  return asked != nullptr ? std::strtoull(asked, nullptr, 10) : 500;
+  return asked != nullptr ? std::strtoull(asked, nullptr, 10) : share_of_seeds(500);
 }
 
 void check_seeds(std::size_t nodes, sim::Faults faults) {
@@ -43,6 +44,7 @@ void check_seeds(std::size_t nodes, sim::Faults faults) {
 // A planted mistake counts as found when some seed out of many goes red or trips an assertion of
 // the replica, which ends the process: hence the child.
 void check_found(const Rules& rules, sim::Faults faults) {
+  if (kSanitized) return;  // see sanitizers.h
   const pid_t child = fork();
   if (child == 0) {
     close(STDERR_FILENO);

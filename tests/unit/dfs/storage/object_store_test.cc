@@ -8,6 +8,7 @@
 #include "dfs/storage/device.h"
 #include "dfs/storage/open_files.h"
 #include "tests/support/check_result.h"
+#include "tests/support/sanitizers.h"
 #include "tests/unit/dfs/storage/store_rig.h"
 
 using base::Code;
@@ -189,7 +190,8 @@ TEST(ObjectStore, no_power_cut_at_any_change_loses_or_spoils_anything) {
 
 TEST(ObjectStore, seeds_of_lives_that_end_in_power_cuts) {
   const std::uint64_t first = setting("GESTALT_SIM_SEED", 1);
-  for (std::uint64_t seed = first; seed < first + setting("GESTALT_SIM_SEEDS", 150); ++seed) {
+  for (std::uint64_t seed = first; seed < first + setting("GESTALT_SIM_SEEDS", share_of_seeds(150));
+       ++seed) {
     StoreRig fresh(seed, seed % 2 == 0 ? Steps::at_once : Steps::delayed);
     STRCMP_EQUAL_TEXT("", live_and_die(fresh, 6).c_str(), ("seed " + std::to_string(seed)).c_str());
   }
