@@ -56,5 +56,5 @@ def test(bed):
 
 if __name__ == "__main__":
     if not os.path.exists(PROMETHEUS):
-        raise SystemExit(77)
+        raise SystemExit(f"{PROMETHEUS} is missing: ./dev installs it")
     master.run(test)
