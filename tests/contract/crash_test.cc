@@ -72,6 +72,12 @@ TEST(Crash, a_killed_coordination_loses_nothing_that_was_acknowledged) {
   survive_kills("coordination");
 }
 
+TEST(Crash, a_killed_journal_loses_nothing_that_was_acknowledged) { survive_kills("journal"); }
+
+TEST(Crash, a_failed_sync_ends_the_journal_instead_of_acknowledging) {
+  end_at_a_failed_sync("journal");
+}
+
 TEST(Crash, a_failed_sync_ends_the_store_instead_of_acknowledging) {
   end_at_a_failed_sync("store");
 }

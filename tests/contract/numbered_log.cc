@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 #include "common/coordination/coordination.h"
 #include "common/store/store.h"
+#include "tests/contract/journal_log.h"
 
 namespace contract {
 namespace {
@@ -146,6 +147,7 @@ Result<std::unique_ptr<NumberedLog>> open_log(const std::string& kind, const std
     std::unique_ptr<store::Store> store = TRY(store::open_lmdb(folder, StoreLog::options()));
     return std::unique_ptr<NumberedLog>(std::make_unique<StoreLog>(std::move(store)));
   }
+  if (kind == "journal") return open_journal_log(folder);
   CHECK_THAT(kind == "coordination");
   std::unique_ptr<coordination::Coordination> session =
       TRY(coordination::open_local({.folder = folder}));

@@ -3,10 +3,10 @@
 // standard output what has been acknowledged.
 //
 //   hold FOLDER PATH                         holds an ephemeral node; prints "ready"
-//   append store|coordination FOLDER [NAME]  appends to a numbered log; prints each number once
+//   append store|coordination|journal FOLDER [NAME]  appends to a numbered log; prints each number once
 //                                            its transaction is acknowledged
-//   append-lying store|coordination FOLDER   the same with a fault planted: nothing is synced
-//   verify store|coordination FOLDER         prints the last number of an undamaged log
+//   append-lying store|coordination|journal FOLDER   the same with a fault planted: nothing is synced
+//   verify store|coordination|journal FOLDER         prints the last number of an undamaged log
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Power cuts under the store and the coordination: their writer works on ext4 on a disk that
-// forgets what was not flushed, the power fails during a random write of the disk, and the next
-// start must find everything that was acknowledged. A writer whose syncs do nothing must be caught.
+// Power cuts under the store, the coordination and the replica groups' journal: their writer works
+// on ext4 on a disk that forgets what was not flushed, the power fails during a random write of the
+// disk, and the next start must find everything that was acknowledged. A writer whose syncs do
+// nothing must be caught.
 //
 // POWER_CUTS sets the number of cuts per engine (10 when unset), POWER_SEED the seed.
 #include <fcntl.h>
@@ -140,6 +141,8 @@ TEST(PowerCut, the_store_loses_nothing_that_was_acknowledged) { survive_cuts("st
 TEST(PowerCut, the_coordination_loses_nothing_that_was_acknowledged) {
   survive_cuts("coordination");
 }
+
+TEST(PowerCut, the_journal_loses_nothing_that_was_acknowledged) { survive_cuts("journal"); }
 
 TEST(PowerCut, a_store_that_does_not_sync_is_caught) { catch_lies("store"); }
 
