@@ -85,11 +85,15 @@ void LeaseTable::set(Entry& entry, InodeNumber inode, SessionNumber session, Lea
 
 Lease LeaseTable::grant(InodeNumber inode, SessionNumber session, Lease wanted) {
   const Lease own = held(inode, session);
+  // What is being recalled is neither given again nor confirmed: the client may have given it back
+  // already, and its word is on the way.
+  const auto recalls = recalled_.find(session);
+  if (recalls != recalled_.end()) {
+    const auto recalled = recalls->second.find(inode);
+    if (recalled != recalls->second.end()) return std::min(own, recalled->second);
+  }
   if (wanted <= own) return own;
   const auto at = entries_.find(inode);
-  // What is being recalled is not given again before it was given back.
-  const auto recalls = recalled_.find(session);
-  if (recalls != recalled_.end() && recalls->second.contains(inode)) return own;
   Lease most = wanted;
   if (at != entries_.end()) {
     for (const Pin& pin : at->second.pins) {
@@ -108,6 +112,10 @@ Lease LeaseTable::grant(InodeNumber inode, SessionNumber session, Lease wanted) 
   if (most <= own) return own;
   set(entries_[inode], inode, session, most);
   return most;
+}
+
+void LeaseTable::expect_release(InodeNumber inode, SessionNumber session, Lease keeps) {
+  if (held(inode, session) > keeps) recalled_[session].try_emplace(inode, keeps);
 }
 
 void LeaseTable::release(InodeNumber inode, SessionNumber session, Lease keeps) {
@@ -163,28 +171,43 @@ void LeaseTable::unpin(InodeNumber inode, SessionNumber session) {
 }
 
 void LeaseTable::wait(Ticket ticket, SessionNumber session, const std::vector<LeaseClaim>& needs) {
-  stop_waiting(ticket);
+  // Who merely waits on wakes nobody: two would wake each other for ever.
+  std::set<InodeNumber> left = remove_waiter(ticket);
   woken_.erase(ticket);
   std::vector<InodeNumber>& inodes = waiting_[ticket];
   for (const LeaseClaim& need : needs) {
     if (need.lease == Lease::none) continue;
     inodes.push_back(need.inode);
     entries_[need.inode].waiters.push_back({ticket, session, need.lease});
+    left.erase(need.inode);
   }
+  wake_and_drop(left);
 }
 
-void LeaseTable::stop_waiting(Ticket ticket) {
+void LeaseTable::stop_waiting(Ticket ticket) { wake_and_drop(remove_waiter(ticket)); }
+
+std::set<InodeNumber> LeaseTable::remove_waiter(Ticket ticket) {
+  std::set<InodeNumber> left;
   const auto at = waiting_.find(ticket);
-  if (at == waiting_.end()) return;
+  if (at == waiting_.end()) return left;
   for (const InodeNumber inode : at->second) {
     const auto entry = entries_.find(inode);
     if (entry == entries_.end()) continue;
     std::erase_if(entry->second.waiters,
                   [&](const Waiter& waiter) { return waiter.ticket == ticket; });
+    left.insert(inode);
+  }
+  waiting_.erase(at);
+  return left;
+}
+
+void LeaseTable::wake_and_drop(const std::set<InodeNumber>& inodes) {
+  for (const InodeNumber inode : inodes) {
+    const auto entry = entries_.find(inode);
+    if (entry == entries_.end()) continue;
     wake(entry->second);
     drop_if_empty(inode);
   }
-  waiting_.erase(ticket);
 }
 
 void LeaseTable::wake(const Entry& entry) {

@@ -31,9 +31,12 @@ class LeaseTable {
   bool is_free(InodeNumber inode, SessionNumber session, Lease lease, Ticket ticket) const;
   // Others are to give back what is in the way. Each is told once.
   void recall_for(InodeNumber inode, SessionNumber session, Lease lease);
-  // As much of `wanted` as is possible at once; what the session holds now.
+  // As much of `wanted` as is possible at once. Returns what the session holds now, without what it
+  // is to give back.
   Lease grant(InodeNumber inode, SessionNumber session, Lease wanted);
   Lease held(InodeNumber inode, SessionNumber session) const;
+  // The session has said that it will keep at most `keeps`, and release() follows.
+  void expect_release(InodeNumber inode, SessionNumber session, Lease keeps);
   // The session keeps at most `keeps`.
   void release(InodeNumber inode, SessionNumber session, Lease keeps);
   // After a change of the primary. False: it conflicts with what another one claimed.
@@ -83,6 +86,8 @@ class LeaseTable {
   };
   void set(Entry& entry, InodeNumber inode, SessionNumber session, Lease lease);
   void recall(InodeNumber inode, SessionNumber session, Lease keeps);
+  std::set<InodeNumber> remove_waiter(Ticket ticket);
+  void wake_and_drop(const std::set<InodeNumber>& inodes);
   void wake(const Entry& entry);
   void drop_if_empty(InodeNumber inode);
 

@@ -460,6 +460,8 @@ void Server::handle(const ReleaseLeases& request, std::string_view, Responder re
     return responder.answer(encode(Nothing{}));
   }
   // What the client has open must outlive its name before another may remove that.
+  for (const ReleasedLease& lease : request.leases)
+    leases_.expect_release(lease.inode, request.session, lease.keeps);
   auto waiting = std::make_shared<Responder>(std::move(responder));
   propose(encode_command(hold), [waiting, release](const Result<std::string>& answer) {
     if (!answer) return waiting->fail(answer.error());

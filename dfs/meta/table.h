@@ -23,7 +23,7 @@ class Table {
   void erase(std::string_view key);
   // Approximate memory of the layers.
   std::size_t bytes() const { return now_bytes_ + freezing_bytes_; }
-  BaseStore& store() { return store_; }
+  const BaseStore& store() const { return store_; }
 
   // What is to be written; null when a checkpoint is under way.
   std::shared_ptr<const Changes> freeze();
