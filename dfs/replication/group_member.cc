@@ -96,6 +96,12 @@ void GroupMember::perform(const SendMessage& send) {
   parts_.peers.send(send.to, encode_message(send.message));
 }
 
+// Entries behind this go, and others will have their indices.
+void GroupMember::unsettle_behind(Index index) {
+  settled_ = std::min(settled_, index);
+  for (Write& each : writes_) each.last = std::min(each.last, index);
+}
+
 LogWrite GroupMember::plain_write() const {
   LogWrite write;
   write.promised = replica_.promised();
@@ -104,11 +110,11 @@ LogWrite GroupMember::plain_write() const {
 }
 
 void GroupMember::perform(const WriteLog& write) {
+  if (write.keep) unsettle_behind(*write.keep);
   LogWrite log = plain_write();
   log.promised = write.promised;
   log.keep = write.keep;
   settled_on_disk_ = settled_;
-  if (write.keep) settled_ = std::min(settled_, *write.keep);
   Write& pending = writes_.emplace_back(Write{write.ticket});
   const std::weak_ptr<bool> alive = alive_;
   const auto finish_one = [this, alive, ticket = write.ticket] {
@@ -292,6 +298,7 @@ void GroupMember::on_message(const NodeId& from, std::string_view bytes) {
 }
 
 void GroupMember::on_installed(Position position) {
+  unsettle_behind(position.index);
   LogWrite reset = plain_write();
   reset.base = position;
   // Writes that are under way are of the log that goes; the journal does them before this one.

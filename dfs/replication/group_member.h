@@ -68,6 +68,7 @@ class GroupMember final : public Group {
   void fail_soon(OnApplied applied, const base::Error& error);
   void finish_part(std::uint64_t ticket);
   void settle();
+  void unsettle_behind(Index index);
   LogWrite plain_write() const;
   void ask(const Configuration& next);
   void tick();

@@ -104,6 +104,7 @@ Result<void> JournalRecovery::replay(JournalBatch batch, Journal::Segment& segme
 Result<void> JournalRecovery::replay(Log& log, LogWrite write) {
   log.promised = std::max(log.promised, write.promised);
   if (write.keep) log.settled = std::min(log.settled, *write.keep);
+  if (write.base) log.settled = std::min(log.settled, write.base->index);
   log.settled = std::max(log.settled, write.settled);
   if (write.base) {
     log.entries.clear();
