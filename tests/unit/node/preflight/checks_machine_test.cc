@@ -4,6 +4,7 @@
 
 namespace {
 
+using node::preflight::Finding;
 using node::preflight::Role;
 using node::preflight::Verdict;
 

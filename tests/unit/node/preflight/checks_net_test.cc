@@ -6,6 +6,7 @@
 
 namespace {
 
+using node::preflight::Finding;
 using node::preflight::Role;
 using node::preflight::TableState;
 using node::preflight::Verdict;
