@@ -89,10 +89,14 @@ struct Device::Run {
     Asked asked;  // without a store: it was forgotten
     Frozen frozen;
   };
+  // All that the disk's steps need: the device may be gone by then.
+  base::Disk& disk;
+  BlockIndex& index;
+  std::shared_ptr<base::DiskFile> images;
   std::uint64_t generation = 0;
-  std::vector<Part> parts;
-  std::set<std::string, std::greater<>> folders;
-  Result<void> outcome;
+  std::vector<Part> parts = {};
+  std::set<std::string, std::greater<>> folders = {};
+  Result<void> outcome = {};
 };
 
 Device::Device(base::Disk& disk, BlockIndex& index, DiskExecutor executor, Options options)
@@ -178,8 +182,7 @@ void Device::forget(const ObjectStore& store) {
 }
 
 void Device::begin() {
-  run_ = std::make_shared<Run>();
-  run_->generation = generation_ + 1;
+  run_ = std::make_shared<Run>(Run{disk_, index_, images_, generation_ + 1});
   for (Asked& asked : asked_) {
     Frozen frozen = asked.store->freeze();
     run_->parts.push_back({std::move(asked), std::move(frozen)});
@@ -187,7 +190,7 @@ void Device::begin() {
   asked_.clear();
   run_->folders = files_.take_changed_folders();
   const std::weak_ptr<bool> alive = alive_;
-  executor_([this, run = run_] { run->outcome = store_images(*run); },
+  executor_([run = run_] { run->outcome = store_images(*run); },
             [this, alive, run = run_] {
               if (!alive.expired()) write_back(run);
             });
@@ -200,7 +203,7 @@ Result<void> Device::store_images(const Run& run) {
   const auto flush = [&]() -> Result<void> {
     const std::string record = base::seal_record("images", kFormat, body.take());
     const std::string framed = base::ByteWriter().text(record).take();
-    TRY(images_->write(at, framed));
+    TRY(run.images->write(at, framed));
     at += framed.size();
     body = {};
     count = 0;
@@ -214,7 +217,7 @@ Result<void> Device::store_images(const Run& run) {
     }
   }
   if (count > 0) TRY(flush());
-  if (at > 0) TRY(images_->sync());
+  if (at > 0) TRY(run.images->sync());
   return {};
 }
 
@@ -227,7 +230,7 @@ void Device::write_back(const std::shared_ptr<Run>& run) {
   }
   run->folders.merge(files_.take_changed_folders());
   const std::weak_ptr<bool> alive = alive_;
-  executor_([this, run] { run->outcome = make_durable(*run); },
+  executor_([run] { run->outcome = make_durable(*run); },
             [this, alive, run] {
               if (!alive.expired()) finish(run);
             });
@@ -237,7 +240,7 @@ Result<void> Device::make_durable(const Run& run) {
   for (const Run::Part& part : run.parts)
     for (const DataFileHandle& file : part.frozen.files) TRY(file->file->sync());
   for (const std::string& folder : run.folders) {
-    const Result<void> synced = disk_.sync_folder(folder);
+    const Result<void> synced = run.disk.sync_folder(folder);
     if (!synced && synced.error().code != base::Code::not_found) return synced;
   }
   std::vector<BlockIndex::Change> changes;
@@ -245,7 +248,7 @@ Result<void> Device::make_durable(const Run& run) {
     for (BlockIndex::Change& change : encode_frozen(part.frozen))
       changes.push_back(std::move(change));
   changes.push_back({std::string(kGenerationKey), encode_generation(run.generation)});
-  return index_.commit(changes);
+  return run.index.commit(changes);
 }
 
 void Device::finish(const std::shared_ptr<Run>& run) {
@@ -276,7 +279,7 @@ void Device::measure(std::function<void()> then) {
   auto outcome = std::make_shared<Result<std::uint64_t>>(std::uint64_t{0});
   const std::uint64_t before = written_;
   const std::weak_ptr<bool> alive = alive_;
-  executor_([this, outcome] { *outcome = disk_.free_bytes(); },
+  executor_([outcome, disk = &disk_] { *outcome = disk->free_bytes(); },
             [this, alive, outcome, before, then = std::move(then)] {
               if (alive.expired()) return;
               if (!*outcome) return fail(outcome->error());

@@ -35,8 +35,8 @@ class Device {
     std::size_t dirty_files_max = 2048;
     std::uint64_t reserve_bytes = std::uint64_t{256} << 20;
   };
-  // Repairs what a power cut left. Requires: everything given outlives it. Errors: corrupt, os
-  // errors.
+  // Repairs what a power cut left. Requires: disk and index outlive it, and what it gave the
+  // executor. Errors: corrupt, os errors.
   static base::Result<std::unique_ptr<Device>> open(base::Disk& disk, BlockIndex& index,
                                                     DiskExecutor executor, Options options);
 
@@ -78,8 +78,8 @@ class Device {
   };
   Asked* find_asked(const ObjectStore& store);
   void begin();
-  base::Result<void> store_images(const Run& run);
-  base::Result<void> make_durable(const Run& run);
+  static base::Result<void> store_images(const Run& run);
+  static base::Result<void> make_durable(const Run& run);
   void write_back(const std::shared_ptr<Run>& run);
   void finish(const std::shared_ptr<Run>& run);
 
@@ -88,7 +88,7 @@ class Device {
   const DiskExecutor executor_;
   const Options options_;
   OpenFiles files_;
-  std::unique_ptr<base::DiskFile> images_;
+  std::shared_ptr<base::DiskFile> images_;  // shared with the run under way
   std::uint64_t generation_ = 0;
   std::uint64_t checkpoints_ = 0;
   std::vector<Asked> asked_;

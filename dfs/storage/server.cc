@@ -234,6 +234,8 @@ void StorageServer::handle_change(std::string_view body, std::string_view data,
       encode_operation(*request, data),
       [this, alive = alive_, way_back, size = data.size()](const Result<std::string>& answer) {
         if (*alive) proposed_ -= size;
+        if (!answer && answer.error().reason == "journal_full")
+          return way_back->fail({Code::throttled, answer.error().detail, "in_flight_full"});
         if (!answer) return way_back->fail(answer.error());
         way_back->answer_with(decode_outcome(*answer));
       });

@@ -78,6 +78,14 @@ TEST(Crash, a_failed_sync_ends_the_journal_instead_of_acknowledging) {
   end_at_a_failed_sync("journal");
 }
 
+TEST(Crash, a_killed_storage_device_loses_nothing_that_was_acknowledged) {
+  survive_kills("chunks");
+}
+
+TEST(Crash, a_failed_sync_ends_the_storage_device_instead_of_acknowledging) {
+  end_at_a_failed_sync("chunks");
+}
+
 TEST(Crash, a_failed_sync_ends_the_store_instead_of_acknowledging) {
   end_at_a_failed_sync("store");
 }

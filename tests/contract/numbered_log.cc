@@ -6,9 +6,19 @@
 #include "common/base/text.h"
 #include "common/coordination/coordination.h"
 #include "common/store/store.h"
+#include "tests/contract/chunk_log.h"
 #include "tests/contract/journal_log.h"
 
 namespace contract {
+
+// Sizes from a few bytes to several pages, so that transactions touch different numbers of pages.
+std::string payload_of(std::uint64_t number) {
+  std::string text = std::to_string(number) + ":";
+  const std::uint64_t size = number * 7919 % 9000;
+  while (text.size() < size) text += static_cast<char>('a' + (number + text.size()) % 26);
+  return text;
+}
+
 namespace {
 
 using base::Error;
@@ -19,14 +29,6 @@ constexpr std::uint64_t kClasses = 7;
 std::string name_of(std::uint64_t number) {
   const std::string digits = std::to_string(number);
   return std::string(10 - digits.size(), '0') + digits;
-}
-
-// Sizes from a few bytes to several pages, so that transactions touch different numbers of pages.
-std::string payload_of(std::uint64_t number) {
-  std::string text = std::to_string(number) + ":";
-  const std::uint64_t size = number * 7919 % 9000;
-  while (text.size() < size) text += static_cast<char>('a' + (number + text.size()) % 26);
-  return text;
 }
 
 std::uint64_t removed_by(std::uint64_t last) { return last - std::min(last, NumberedLog::kKept); }
@@ -148,6 +150,7 @@ Result<std::unique_ptr<NumberedLog>> open_log(const std::string& kind, const std
     return std::unique_ptr<NumberedLog>(std::make_unique<StoreLog>(std::move(store)));
   }
   if (kind == "journal") return open_journal_log(folder);
+  if (kind == "chunks") return open_chunk_log(folder);
   CHECK_THAT(kind == "coordination");
   std::unique_ptr<coordination::Coordination> session =
       TRY(coordination::open_local({.folder = folder}));

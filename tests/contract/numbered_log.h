@@ -25,7 +25,8 @@ class NumberedLog {
   virtual base::Result<std::uint64_t> verify() = 0;
 };
 
-// `kind` is "store", "coordination" or "journal"; `name` lets several logs share a coordination tree.
+// `kind` is "store", "coordination", "journal" or "chunks"; `name` lets several logs share a
+// coordination tree.
 base::Result<std::unique_ptr<NumberedLog>> open_log(const std::string& kind,
                                                     const std::string& folder,
                                                     const std::string& name = "log");

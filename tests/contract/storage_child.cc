@@ -2,11 +2,11 @@
 // The process that the crash tests kill. It works on a folder until it is killed, and says on
 // standard output what has been acknowledged.
 //
-//   hold FOLDER PATH                         holds an ephemeral node; prints "ready"
-//   append store|coordination|journal FOLDER [NAME]  appends to a numbered log; prints each number once
-//                                            its transaction is acknowledged
-//   append-lying store|coordination|journal FOLDER   the same with a fault planted: nothing is synced
-//   verify store|coordination|journal FOLDER         prints the last number of an undamaged log
+//   hold FOLDER PATH            holds an ephemeral node; prints "ready"
+//   append KIND FOLDER [NAME]   appends to a numbered log (numbered_log.h); prints each number once
+//                               its transaction is acknowledged
+//   append-lying KIND FOLDER    the same with a fault planted: nothing is synced
+//   verify KIND FOLDER          prints the last number of an undamaged log
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -23,7 +23,7 @@ namespace {
 using base::Result;
 using power_loss::LoopDevice;
 
-constexpr off_t kImageBytes = 32 << 20;
+constexpr off_t kImageBytes = 128 << 20;
 // Writes of the disk from power-on to the cut: some cuts hit the mount, most the commits.
 constexpr std::uint64_t kCutAtMax = 160;
 
@@ -143,6 +143,10 @@ TEST(PowerCut, the_coordination_loses_nothing_that_was_acknowledged) {
 }
 
 TEST(PowerCut, the_journal_loses_nothing_that_was_acknowledged) { survive_cuts("journal"); }
+
+TEST(PowerCut, a_storage_device_loses_nothing_that_was_acknowledged) { survive_cuts("chunks"); }
+
+TEST(PowerCut, a_storage_device_that_does_not_sync_is_caught) { catch_lies("chunks"); }
 
 TEST(PowerCut, a_store_that_does_not_sync_is_caught) { catch_lies("store"); }
 
