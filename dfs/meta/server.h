@@ -10,6 +10,8 @@
 // it for writing too: everything below a folder of its own is its own.
 // 4. A client gives back what it does not use at the moment also while a batch of its own waits;
 // otherwise two that wait for each other wait until a session is ended.
+// While a ReleaseLeases is unanswered, what its client is granted on the same inodes means nothing:
+// the release may arrive, or arrive again, behind it.
 // 5. A session that was not heard of for its lease, or that kept a lease for `recall_max` after it
 // was recalled, is ended, after the time in which its client may still trust its leases.
 // 6. Memory: sessions, leases_max leases, requests_max requests that wait.
