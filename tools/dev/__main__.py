@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+import dfs
 import engines
 import housekeeping
 import run
@@ -22,6 +23,7 @@ VERBS = {
     "test": (tests, "build and run the tests"),
     "show": (show, "measure what is claimed, afresh, on a fresh appliance"),
     "bench": (engines.Bench, "load the sample on the standing appliance"),
+    "dfs": (dfs, "servers of the file system and a mounted volume, with a shell in it"),
     "fuzz": (engines.Fuzz, "run the fuzz targets"),
     "lint": (housekeeping.Lint, "check the format of C++ files and the shell scripts"),
     "clean": (housekeeping.Clean, "remove what was built"),

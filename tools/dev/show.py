@@ -4,12 +4,16 @@ import argparse
 
 import say
 from say import Failure
-from shows import appliance_show, daemon_restart, deny, firewall, frame, heal, rollout, start_cost
+from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_sim, firewall, frame, heal, rollout, start_cost)
 
 SHOWS = {
     "appliance": appliance_show,
     "daemon-restart": daemon_restart,
     "deny": deny,
+    "dfs-bench": dfs_bench,
+    "dfs-databases": dfs_databases,
+    "dfs-faults": dfs_faults,
+    "dfs-sim": dfs_sim,
     "firewall": firewall,
     "heal": heal,
     "rollout": rollout,

@@ -26,14 +26,16 @@ class Report:
         self.missed = []
         self.load_before = os.getloadavg()
 
-    def figure(self, name, value, unit="", at_most=None, exactly=None):
-        """Notes a figure; with a target it must be at most or exactly that."""
+    def figure(self, name, value, unit="", at_most=None, at_least=None, exactly=None):
+        """Notes a figure; with a target it must be at most, at least or exactly that."""
         target, good = "", True
         if at_most is not None:
             target, good = f"<= {at_most:g}", value <= at_most
+        if at_least is not None:
+            target, good = f">= {at_least:g}", value >= at_least
         if exactly is not None:
             target, good = f"= {exactly}", value == exactly
-        shown = f"{value:.1f}" if isinstance(value, float) else str(value)
+        shown = f"{value:.2f}" if isinstance(value, float) and value < 10 else f"{value:.1f}" if isinstance(value, float) else str(value)
         self.rows.append([name, f"{shown} {unit}".strip(), target, "" if not target else "met" if good else "MISSED"])
         if not good:
             self.missed.append(f"{name}: {shown} {unit} (target {target})")

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file system's own daemons in a sandbox: metadata and storage servers, one of each per host, and mounts."""
+import json
+import time
+
+import appliance
+import build
+from say import Failure
+from testbed.sandbox import ADDRESSES
+
+TARGETS = ["gestalt-dfs-meta", "gestalt-dfs-storage", "gestalt-dfs-mount"]
+VOLUME = "work"
+READY_SECONDS = 60
+
+
+def prepare():
+    build.build(appliance.preset(), TARGETS)
+
+
+class Servers:
+    """`count` servers. With `hosts` each has a network of its own, so that its cable can be pulled; otherwise all are on one."""
+    label = "gestalt"
+    processes = tuple(name[:15] for name in TARGETS)  # as the kernel keeps them
+
+    def __init__(self, count=3, hosts=False, inline_max=None):
+        self.count, self.hosts, self.inline_max = count, hosts, inline_max
+        self.mounts = {}
+
+    # Starting.
+
+    def start(self, box):
+        self.box = box
+        self.programs = build.folder(appliance.preset()) / "dfs"
+        self.names = [f"s{number}" for number in range(1, self.count + 1)]
+        self.address = {}
+        for number, name in enumerate(self.names):
+            self.address[name] = box.add_host(name) if self.hosts else ADDRESSES[number]
+        (box.folder / "run").mkdir()
+        (box.folder / "coordination").mkdir()
+        for name in self.names:
+            self._configure(name)
+            self.start_meta(name)
+        self._wait("a metadata server that leads", lambda: self.leader() is not None)
+        for name in self.names:
+            self.start_storage(name)
+        self.wait_whole()
+        body = {"name": VOLUME}
+        if self.inline_max is not None:
+            body["inline_max_bytes"] = self.inline_max
+        self._wait("a new volume", lambda: self.ask(self.leader(), "POST", "/dfs/v1/volumes", body) is not None)
+        return self.mount("mnt")
+
+    def _configure(self, name):
+        folder = self.box.folder / name
+        (folder / "data").mkdir(parents=True)
+        members = [{"name": each, "address": self.address[each]} for each in self.names]
+        meta = {"name": name, "members": members, "state_folder": f"{folder}/meta", "coordination_folder": f"{self.box.folder}/coordination",
+                "tokens_file": f"{folder}/tokens.json", "storage_nodes_expected": self.count, "copies": min(3, self.count),
+                "listen": [{"unix": f"{self.box.folder}/run/{name}-meta.sock"}]}
+        storage = {"address": self.address[name], "metadata": [f"{self.address[each]}:7861" for each in self.names],
+                   "folder": f"{folder}/data", "tokens_file": f"{folder}/tokens.json", "min_in_sync": self.count // 2 + 1,
+                   "device_bytes_min": 256 << 20, "reserve_bytes": 64 << 20,
+                   "listen": [{"unix": f"{self.box.folder}/run/{name}-storage.sock"}]}
+        (folder / "meta.json").write_text(json.dumps(meta, indent=1))
+        (folder / "storage.json").write_text(json.dumps(storage, indent=1))
+
+    def _host(self, name):
+        return name if self.hosts else None
+
+    def start_meta(self, name):
+        self.box.spawn([self.programs / "meta/gestalt-dfs-meta", "--config", self.box.folder / name / "meta.json"], f"{name}-meta.log",
+                       self._host(name))
+
+    def start_storage(self, name):
+        config = self.box.folder / name / "storage.json"
+        program = self.programs / "storage/gestalt-dfs-storage"
+        self.box.output([program, "--claim", "--config", config], self._host(name))
+        self.box.spawn([program, "--config", config], f"{name}-storage.log", self._host(name))
+
+    def mount(self, folder, options=()):
+        """Mounts the volume at a folder of the scratch folder; returns where."""
+        place = self.box.folder / folder
+        place.mkdir(exist_ok=True)
+        source = ",".join(self.address[name] for name in self.names) + f":/{VOLUME}"
+        argv = [self.programs / "fuse/gestalt-dfs-mount", source, place, "-f"]
+        if options:
+            argv += ["-o", ",".join(options)]
+        self.box.spawn(argv, f"{folder}.log")
+        self._wait(f"the mount at {folder}", lambda: self.box.succeeds(["mountpoint", "-q", place]))
+        return place
+
+    def unmount(self, folder):
+        self.box.output(["fusermount3", "-u", self.box.folder / folder])
+
+    # Asking.
+
+    def ask(self, name, method, path, body=None, daemon="meta"):
+        """A request to a daemon's unix socket: the parsed answer, None when there is none or an error."""
+        if name is None:
+            return None
+        argv = ["curl", "-sS", "--max-time", "5", "-f", "-X", method, "--unix-socket", self.box.folder / "run" / f"{name}-{daemon}.sock"]
+        if body is not None:
+            argv += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+        text = self.box.output([*argv, f"http://localhost{path}"], check=False)
+        try:
+            return json.loads(text) if text.strip() else None
+        except ValueError:
+            return None
+
+    def leader(self):
+        """Name of the metadata server that leads, None while there is none."""
+        for name in self.names:
+            status = self.ask(name, "GET", "/dfs/v1/status")
+            if status and status["is_primary"]:
+                return name
+        return None
+
+    def _alive(self):
+        listed = self.ask(self.leader(), "GET", "/dfs/v1/devices") or {"devices": []}
+        return sum(1 for device in listed["devices"] if device["alive"])
+
+    def is_whole(self):
+        """Every group has every copy it should have in sync."""
+        status = self.ask(self.leader(), "GET", "/dfs/v1/status")
+        return (status is not None and len(status["in_sync"]) == self.count and self._alive() == self.count and bool(status["groups"])
+                and all(sorted(group["in_sync"]) == sorted(group["copies"]) for group in status["groups"]))
+
+    def wait_whole(self, seconds=READY_SECONDS):
+        self._wait("copies of everything on every server", self.is_whole, seconds)
+
+    def _wait(self, what, condition, seconds=READY_SECONDS):
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise Failure(f"{what}: not within {seconds} s\n{self.logs()}")
+            time.sleep(0.1)
+
+    def logs(self, lines=15):
+        """The end of each daemon's output."""
+        text = []
+        for log in sorted(self.box.folder.glob("*.log")):
+            text.append(f"-- {log.name}")
+            text += log.read_text(errors="replace").splitlines()[-lines:]
+        return "\n".join(text)
+
+    # Faults.
+
+    def word(self, name, daemon):
+        """What tells a daemon's process from the others on its command line."""
+        return f"/{name}/{daemon}.json"
+
+    def signal(self, name, daemon, signal):
+        self.box.signal(self.word(name, daemon), signal)
