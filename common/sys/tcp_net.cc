@@ -196,11 +196,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void read_some() {
-    const std::size_t before = incoming_.size();
-    incoming_.resize(before + kReadChunk);
-    const ssize_t size = ::recv(fd_.get(), incoming_.data() + before, kReadChunk, 0);
+    // One per thread, so that nothing has to be cleared for bytes that may not come.
+    thread_local std::array<char, kReadChunk> chunk;
+    const ssize_t size = ::recv(fd_.get(), chunk.data(), chunk.size(), 0);
     const int status = errno;
-    incoming_.resize(before + (size > 0 ? static_cast<std::size_t>(size) : 0));
+    if (size > 0) incoming_.append(chunk.data(), static_cast<std::size_t>(size));
     if (size > 0) return deliver();
     if (size == 0) return end({Code::unavailable, peer_.host + " has closed", "link_closed"});
     if (status == EINTR || status == EAGAIN || status == EWOULDBLOCK) return;
