@@ -101,8 +101,27 @@ std::vector<std::uint32_t> Journal::recovered_groups() const {
 
 void Journal::append(std::uint32_t group, LogWrite write, std::function<void()> durable) {
   if (dead_) return;
-  const std::size_t bytes = encoded_size_max(write);
-  waiting_.push_back({group, std::move(write), bytes, std::move(durable)});
+  // One that is larger than a batch becomes durable in pieces, front to back.
+  std::size_t bytes = encoded_size_max(LogWrite());
+  std::size_t count = 0;
+  LogWrite piece = std::move(write);
+  for (std::vector<JournalEntry> entries = std::exchange(piece.entries, {});
+       JournalEntry & each : entries) {
+    const std::size_t size = encoded_size_max(each);
+    if (count > 0 && bytes + size > options_.batch_bytes_max) {
+      LogWrite rest;
+      rest.promised = piece.promised;
+      rest.settled = piece.settled;
+      rest.is_repeated = piece.is_repeated;
+      waiting_.push_back({group, std::exchange(piece, std::move(rest)), bytes, {}});
+      bytes = encoded_size_max(LogWrite());
+      count = 0;
+    }
+    piece.entries.push_back(std::move(each));
+    bytes += size;
+    ++count;
+  }
+  waiting_.push_back({group, std::move(piece), bytes, std::move(durable)});
   start();
 }
 

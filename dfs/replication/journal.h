@@ -74,7 +74,7 @@ class Journal {
   RecoveredGroup take_recovered(std::uint32_t group);
   std::vector<std::uint32_t> recovered_groups() const;
 
-  // Never calls back from within. The callback may be empty. Requires: encoded, it fits a segment.
+  // Never calls back from within. The callback may be empty. Requires: each entry fits a segment.
   void append(std::uint32_t group, LogWrite write, std::function<void()> durable);
   // The group's state is durable up to here without the log.
   void release(std::uint32_t group, Position through);

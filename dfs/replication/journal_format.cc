@@ -136,9 +136,13 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
   return header;
 }
 
+std::size_t encoded_size_max(const JournalEntry& entry) {
+  return kEntryBytesMax + entry.entry.payload.size();
+}
+
 std::size_t encoded_size_max(const LogWrite& write) {
   std::size_t size = kWriteBytesMax;
-  for (const JournalEntry& each : write.entries) size += kEntryBytesMax + each.entry.payload.size();
+  for (const JournalEntry& each : write.entries) size += encoded_size_max(each);
   return size;
 }
 

@@ -88,6 +88,7 @@ base::Result<SegmentHeader> decode_segment_header(std::string_view bytes);
 
 // At least what encode_batch() takes for it.
 std::size_t encoded_size_max(const LogWrite& write);
+std::size_t encoded_size_max(const JournalEntry& entry);
 // Header, body and zeros up to a multiple of kJournalBlock.
 std::string encode_batch(const JournalBatch& batch, std::uint64_t nonce, std::uint64_t number);
 // Of the first kBatchHeaderBytes.

@@ -255,6 +255,20 @@ TEST(Journal, what_waits_goes_into_one_batch) {
   LONGS_EQUAL(2, run.journal->stats().batches);
 }
 
+TEST(Journal, a_write_that_is_larger_than_a_segment_becomes_durable_in_pieces) {
+  Run run(1);
+  CHECK_OK(run.start());
+  const LogWrite large = entries(1, 60, 1000);
+  CHECK_TRUE(encoded_size_max(large) > small().segment_bytes);
+  bool durable = false;
+  run.journal->append(0, large, [&] { durable = true; });
+  run.world.run_for(1s);
+  CHECK_TRUE(durable);
+  CHECK_TRUE(run.journal->stats().batches > 5);
+  CHECK_OK(run.start());
+  CHECK_TRUE(run.journal->take_recovered(0).log == large.entries);
+}
+
 TEST(Journal, room_ends_before_the_last_segment_and_comes_back_with_a_release) {
   Run run(1);
   CHECK_OK(run.start());
