@@ -7,6 +7,8 @@
 #include "node/master/app.h"
 #include "node/master/check_reader.h"
 #include "node/master/constraint_reader.h"
+#include "node/master/container_reader.h"
+#include "node/master/port_reader.h"
 
 namespace node::master {
 namespace {
@@ -21,11 +23,9 @@ constexpr std::size_t kCmdMax = 64 << 10;
 constexpr std::size_t kEnvMax = 1000;
 constexpr std::size_t kLabelsMax = 1000;
 constexpr std::size_t kValueMax = 32 << 10;
-constexpr std::size_t kPortsMax = 100;
 constexpr std::size_t kChecksMax = 20;
 constexpr std::size_t kConstraintsMax = 50;
 constexpr std::size_t kDependenciesMax = 200;
-constexpr std::size_t kVolumesMax = 50;
 constexpr double kMib = 1024.0 * 1024.0;
 // A record of the coordination tree must hold it, with room for what the master adds.
 constexpr std::size_t kDefinitionMax = 512 << 10;
@@ -232,113 +232,26 @@ class Reader {
   }
 
   void read_container(Fields& fields) {
-    const Json* container = fields.find_object("container");
-    if (container == nullptr) return;
-    const std::string pointer = fields.pointer_of("container");
-    Fields in(*container, pointer);
-    Json out = Json::object();
-    std::string type = container->contains("docker") ? "DOCKER" : "MESOS";
-    in.optional("type", type);
-    if (type != "DOCKER" && type != "MESOS") in.reject("type", "must be DOCKER or MESOS");
-    out["type"] = type;
-    if (const Json* docker = in.find_object("docker")) {
-      out["docker"] = read_docker(*docker, pointer + "/docker");
-    } else if (type == "DOCKER") {
-      in.reject("docker", "is needed for a DOCKER container", "field_missing");
-    }
-    out["volumes"] = read_volumes(in);
-    if (const Json* mappings = in.find_array("portMappings", kPortsMax)) {
-      mappings_ = *mappings;
-      mappings_pointer_ = in.pointer_of("portMappings");
-    }
-    in.find("linuxInfo");
-    close(in);
-    document_["container"] = std::move(out);
-  }
-
-  Json read_docker(const Json& docker, const std::string& pointer) {
-    Fields in(docker, pointer);
-    std::string image;
-    std::string network;
-    bool force_pull = false;
-    bool privileged = false;
-    in.required("image", image, {.length_min = 1, .length_max = 1024});
-    in.optional("network", network);
-    in.optional("forcePullImage", force_pull);
-    in.optional("privileged", privileged);
-    const Json* parameters = in.find_array("parameters", 100);
-    in.find("credential");
-    in.find("pullConfig");
-    if (network == "BRIDGE") mode_ = "container/bridge";
-    if (network == "USER") in.reject("network", "USER networks are not available");
-    if (privileged) in.reject("privileged", "privileged containers are not available");
-    for (const char c : image) {
-      if (static_cast<unsigned char>(c) <= ' ') in.reject("image", "must not contain blanks");
-    }
-    if (const Json* mappings = in.find_array("portMappings", kPortsMax)) {
-      mappings_ = *mappings;
-      mappings_pointer_ = in.pointer_of("portMappings");
-    }
-    close(in);
-    return {{"image", image},
-            {"forcePullImage", force_pull},
-            {"privileged", false},
-            {"parameters", parameters == nullptr ? Json::array() : *parameters}};
-  }
-
-  Json read_volumes(Fields& container) {
-    Json out = Json::array();
-    const Json* volumes = container.find_array("volumes", kVolumesMax);
-    if (volumes == nullptr) return out;
-    for (std::size_t i = 0; i < volumes->size(); ++i)
-      out.push_back(read_volume(
-          (*volumes)[i], base::child_pointer(container.pointer_of("volumes"), std::to_string(i))));
-    return out;
-  }
-
-  Json read_volume(const Json& volume, const std::string& pointer) {
-    Fields in(volume, pointer);
-    std::string container_path;
-    std::string host_path;
-    std::string mode = "RW";
-    in.required("containerPath", container_path, {.length_min = 1, .length_max = 1024});
-    in.optional("hostPath", host_path, {.length_max = 1024});
-    in.optional("mode", mode);
-    if (mode != "RW" && mode != "RO") in.reject("mode", "must be RW or RO");
-    const Json* persistent = in.find_object("persistent");
-    if (in.find("external") != nullptr) in.reject("external", "external volumes are not available");
-    if (in.find("secret") != nullptr) in.reject("secret", "secret volumes are not available");
-    const auto climbs = [](const std::string& path) {
-      return ("/" + path + "/").find("/../") != std::string::npos;
-    };
-    if (climbs(container_path)) in.reject("containerPath", "must not contain '..'");
-    if (climbs(host_path)) in.reject("hostPath", "must not contain '..'");
-    Json out = {{"containerPath", container_path}, {"mode", mode}};
-    if (persistent != nullptr) {
-      Fields inner(*persistent, in.pointer_of("persistent"));
-      std::int64_t size = 0;
-      inner.required("size", size, {1, 1 << 30});
-      for (const char* name : {"type", "maxSize", "profileName", "constraints"}) inner.find(name);
-      close(inner);
-      out["persistent"] = {{"type", "root"}, {"size", size}, {"constraints", Json::array()}};
-      app_.has_persistent_volumes = true;
-    } else if (host_path.empty() || host_path[0] != '/') {
-      in.reject("hostPath", "must be an absolute path, or the volume must be persistent");
-    } else {
-      out["hostPath"] = host_path;
-    }
-    close(in);
-    return out;
+    const Json* given = fields.find_object("container");
+    if (given == nullptr) return;
+    ContainerParts parts =
+        node::master::read_container(*given, fields.pointer_of("container"), problems_);
+    document_["container"] = std::move(parts.document);
+    app_.has_persistent_volumes = parts.has_persistent_volumes;
+    if (parts.wants_bridge) mode_ = "container/bridge";
+    if (!parts.mappings) return;
+    mappings_ = std::move(parts.mappings);
+    mappings_pointer_ = std::move(parts.mappings_pointer);
   }
 
   void read_ports(Fields& fields) {
     fields.optional("requirePorts", app_.require_ports);
     document_["requirePorts"] = app_.require_ports;
     document_["networks"] = Json::array({{{"mode", mode_}}});
-    const Json* definitions = fields.find_array("portDefinitions", kPortsMax);
+    const Json* definitions = fields.find_array("portDefinitions", kAppPortsMax);
     if (mode_ == "host") {
       Json wanted = definitions != nullptr ? *definitions : old_ports(fields);
-      read_port_list(wanted, fields.pointer_of("portDefinitions"), "port");
+      read_port_list(wanted, fields.pointer_of("portDefinitions"));
     } else {
       if (definitions != nullptr && !definitions->empty())
         complain("portDefinitions", "belong to host networking; use container.portMappings");
@@ -347,72 +260,27 @@ class Reader {
         return;
       }
       Json wanted = mappings_ ? *mappings_ : Json::array({{{"containerPort", 0}}});
-      read_port_list(wanted, mappings_pointer_, "containerPort");
+      read_port_list(wanted, mappings_pointer_);
     }
   }
 
   // `ports` of older clients: a list of service ports. Without any list there is one port.
   Json old_ports(Fields& fields) {
-    const Json* ports = fields.find_array("ports", kPortsMax);
+    const Json* ports = fields.find_array("ports", kAppPortsMax);
     if (ports == nullptr) return Json::array({{{"port", 0}, {"name", "default"}}});
     Json out = Json::array();
     for (const Json& port : *ports) out.push_back({{"port", port}});
     return out;
   }
 
-  void read_port_list(const Json& list, const std::string& pointer, const char* port_field) {
-    const bool bridge = mode_ != "host";
-    Json out = Json::array();
-    std::set<std::string> names;
-    std::set<std::int64_t> pinned;
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      Fields in(list[i], base::child_pointer(pointer, std::to_string(i)));
-      PortSlot slot;
-      std::int64_t port = 0;
-      std::int64_t host_port = 0;
-      std::int64_t service_port = 0;
-      Json labels = Json::object();
-      in.optional(port_field, port, {0, 65'535});
-      if (bridge) {
-        in.optional("hostPort", host_port, {0, 65'535});
-        in.optional("servicePort", service_port, {0, 65'535});
-        in.find("networkNames");
-      } else {
-        service_port = port;
-        if (app_.require_ports) host_port = port;
-      }
-      in.optional("protocol", slot.protocol);
-      in.optional("name", slot.name, {.length_max = 63});
-      if (const Json* given = in.find_object("labels")) labels = *given;
-      if (slot.protocol == "tcp,udp") slot.protocol = "udp,tcp";
-      if (bridge && slot.protocol != "tcp")
-        in.reject("protocol", "must be tcp for container/bridge networking");
-      else if (slot.protocol != "tcp" && slot.protocol != "udp" && slot.protocol != "udp,tcp")
-        in.reject("protocol", "must be tcp, udp or udp,tcp");
-      if (!slot.name.empty() && !names.insert(slot.name).second)
-        in.reject("name", "is used by another port of the app");
-      if (host_port != 0 && !pinned.insert(host_port).second)
-        in.reject(bridge ? "hostPort" : port_field, "is asked for by another port of the app");
-      close(in);
-      slot.container_port = bridge ? static_cast<int>(port) : 0;
-      slot.host_port = static_cast<int>(host_port);
-      slot.service_port = static_cast<int>(service_port);
-      Json shown = {{"protocol", slot.protocol}, {"labels", labels}};
-      if (!slot.name.empty()) shown["name"] = slot.name;
-      if (bridge) {
-        shown["containerPort"] = port;
-        shown["hostPort"] = host_port;
-        shown["servicePort"] = service_port;
-      } else {
-        shown["port"] = port;
-      }
-      out.push_back(std::move(shown));
-      app_.ports.push_back(std::move(slot));
-    }
-    if (bridge) {
-      document_["container"]["portMappings"] = std::move(out);
+  void read_port_list(const Json& list, const std::string& pointer) {
+    const Networking networking = mode_ == "host" ? Networking::host : Networking::bridge;
+    PortList ports = read_ports_of(list, pointer, networking, app_.require_ports, problems_);
+    app_.ports = std::move(ports.slots);
+    if (networking == Networking::bridge) {
+      document_["container"]["portMappings"] = std::move(ports.document);
     } else {
-      document_["portDefinitions"] = std::move(out);
+      document_["portDefinitions"] = std::move(ports.document);
     }
   }
 

@@ -48,13 +48,7 @@ class Body final : public rest::DaemonBody {
   Result<void> start(const Config& config) {
     tree_ = TRY(coordination::open_local({.folder = config.coordination_folder}));
     ServiceOptions options{.address = config.address, .netfw_socket = config.netfw_socket};
-    // The first TCP listener is Marathon's and the second Mesos'; both serve all routes.
-    std::vector<int> ports;
-    for (const rest::ListenerOptions& listener : config.listen) {
-      if (listener.unix_path.empty()) ports.push_back(listener.port);
-    }
-    if (!ports.empty()) options.http_port = ports.front();
-    if (ports.size() > 1) options.mesos_port = ports[1];
+    use_ports(config.listen, options);
     service_ = TRY(MasterService::start(
         {context_.loop, *tree_, base::system_clock(), base::system_rng(), context_.metrics},
         options));
@@ -82,6 +76,16 @@ class Body final : public rest::DaemonBody {
 };
 
 }  // namespace
+
+void use_ports(const std::vector<rest::ListenerOptions>& listen, ServiceOptions& options) {
+  std::vector<int> ports;
+  for (const rest::ListenerOptions& listener : listen) {
+    const bool is_new = std::find(ports.begin(), ports.end(), listener.port) == ports.end();
+    if (listener.unix_path.empty() && is_new) ports.push_back(listener.port);
+  }
+  if (!ports.empty()) options.http_port = ports.front();
+  if (ports.size() > 1) options.mesos_port = ports[1];
+}
 
 Result<Config> read_config(const base::Json& json) {
   Config config;

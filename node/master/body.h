@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/rest/daemon.h"
+#include "node/master/service.h"
 
 namespace node::master {
 
@@ -17,6 +18,10 @@ struct Config {
 
 // Errors: invalid_argument with the pointer of the field.
 base::Result<Config> read_config(const base::Json& json);
+
+// The first TCP port is Marathon's and the next other one Mesos'; both serve all routes, each
+// perhaps on several addresses.
+void use_ports(const std::vector<rest::ListenerOptions>& listen, ServiceOptions& options);
 
 rest::DaemonSpec make_spec();
 

@@ -37,6 +37,7 @@ Accepted Scheduler::deploy(Change change) {
   deployment.id = rng_.uuid();
   deployment.version = next_version();
   deployment.started = clock_.now();
+  deployment.started_wall = clock_.wall();
   for (const std::string& id : change.restart) {
     const auto found = apps_.find(id);
     const bool listed = std::any_of(change.put.begin(), change.put.end(),
@@ -96,6 +97,7 @@ void Scheduler::take_over(App app, const std::string& version, bool restart,
   const bool returns = !app.restart_version.empty() && !restart &&
                        (before == nullptr || app.restart_version != before->restart_version);
   if (before != nullptr) difference = restart ? Difference::restart : compare(*before, app);
+  if (difference == Difference::live && !limits_fit(state, app)) difference = Difference::restart;
   if (difference == Difference::none && !returns) {
     app = *before;
   } else {
@@ -113,6 +115,24 @@ void Scheduler::take_over(App app, const std::string& version, bool restart,
   const auto definition = std::make_shared<const App>(std::move(app));
   state.current = definition;
   keep_history(state, definition);
+}
+
+// Whether the instances can take over the app's limits where they stand. If not they are replaced,
+// by ones that are placed where there is room.
+bool Scheduler::limits_fit(const AppState& state, const App& app) const {
+  const Usage wanted = usage_of(app);
+  std::map<std::string, Usage> more;
+  for (const api::InstanceId& id : state.instances) {
+    const Instance& instance = instances_.at(id);
+    if (instance.goal != api::Goal::running) continue;
+    Usage& on_node = more[instance.node];
+    on_node.cpus += wanted.cpus - instance.usage.cpus;
+    on_node.memory_bytes += wanted.memory_bytes - instance.usage.memory_bytes;
+    on_node.disk_bytes += wanted.disk_bytes - instance.usage.disk_bytes;
+  }
+  return std::all_of(more.begin(), more.end(), [this](const auto& entry) {
+    return takes_more(nodes_.at(entry.first), entry.second);
+  });
 }
 
 void Scheduler::keep_history(AppState& state, AppPtr app) {
@@ -182,11 +202,15 @@ void Scheduler::plan_steps(Deployment& deployment, const std::set<std::string>& 
     for (const std::string& id : started) step.push_back({ActionKind::start, id});
     deployment.steps.push_back(std::move(step));
   }
-  std::map<std::string, AppPtr> targets;
-  for (const auto& [id, state] : apps_) {
-    if (state.current != nullptr) targets[id] = state.current;
+  std::map<std::string, int> layers;
+  // One app alone has nobody to wait for.
+  if (scaled.size() + restarted.size() > 1) {
+    std::map<std::string, AppPtr> targets;
+    for (const auto& [id, state] : apps_) {
+      if (state.current != nullptr) targets[id] = state.current;
+    }
+    layers = make_layers(make_needs(targets, groups_));
   }
-  const std::map<std::string, int> layers = make_layers(make_needs(targets, groups_));
   std::map<int, Step> by_layer;
   const auto layer_of = [&](const std::string& id) {
     const auto found = layers.find(id);
@@ -256,10 +280,17 @@ bool Scheduler::is_done(const Deployment& deployment, const Action& action) cons
   return count == state.wanted;
 }
 
+// Begins with the action that was not done last time, so that a step of many apps costs each of
+// their reports little.
 bool Scheduler::step_is_done(const Deployment& deployment) const {
   const Step& step = deployment.steps[deployment.current];
-  return std::all_of(step.begin(), step.end(),
-                     [&](const Action& action) { return is_done(deployment, action); });
+  for (std::size_t i = 0; i < step.size(); ++i) {
+    const std::size_t at = (deployment.open_action + i) % step.size();
+    if (is_done(deployment, step[at])) continue;
+    deployment.open_action = at;
+    return false;
+  }
+  return true;
 }
 
 // Goes on to the next step as long as the current one is done. Looks again at every app of a new

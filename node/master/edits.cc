@@ -225,30 +225,62 @@ Change remove_group(const Scheduler& scheduler, const std::string& id) {
   return change;
 }
 
+namespace {
+
+// Whether the change could close a circle: only what it puts in with dependencies of its own, or
+// what groups depend on, can.
+bool may_close_circle(const Change& change, const std::map<std::string, GroupInfo>& groups) {
+  return std::any_of(change.put.begin(), change.put.end(),
+                     [](const App& app) { return !app.dependencies.empty(); }) ||
+         std::any_of(groups.begin(), groups.end(),
+                     [](const auto& group) { return !group.second.dependencies.empty(); });
+}
+
+}  // namespace
+
 void check_whole(const Scheduler& scheduler, const Change& change, Problems& problems) {
-  std::map<std::string, AppPtr> targets;
-  for (const auto& [id, state] : scheduler.apps()) {
-    if (state.current != nullptr && !change.remove.contains(id)) targets[id] = state.current;
-  }
-  for (const App& app : change.put) targets[app.id] = std::make_shared<const App>(app);
-  if (targets.size() > kAppsMax)
-    problems.add("/", "there may be at most " + std::to_string(kAppsMax) + " apps");
+  std::set<std::string> put;
+  for (const App& app : change.put) put.insert(app.id);
+  const auto stays = [&](const std::string& id, const AppState& state) {
+    return state.current != nullptr && !change.remove.contains(id);
+  };
+  const auto exists = [&](const std::string& id) {
+    const auto found = scheduler.apps().find(id);
+    return put.contains(id) || (found != scheduler.apps().end() && stays(id, found->second));
+  };
+  const auto has_apps = [&](const std::string& group) {
+    const std::string prefix = group + "/";
+    const auto next = put.lower_bound(prefix);
+    if (next != put.end() && next->starts_with(prefix)) return true;
+    for (auto at = scheduler.apps().lower_bound(prefix);
+         at != scheduler.apps().end() && at->first.starts_with(prefix); ++at) {
+      if (stays(at->first, at->second)) return true;
+    }
+    return false;
+  };
   std::map<std::string, GroupInfo> groups = scheduler.groups();
   for (const auto& [id, info] : change.groups) {
     if (info) groups[id] = *info;
     if (!info) groups.erase(id);
   }
-  for (const App& app : change.put) {
-    // The next name in order is the first that could lie inside.
-    const auto below = targets.lower_bound(app.id + "/");
-    const bool is_group =
-        groups.contains(app.id) || (below != targets.end() && is_within(below->first, app.id));
-    if (is_group) problems.add("/id", "An app and a group cannot both have the id " + app.id);
-    for (std::string group = parent_of(app.id); group != "/"; group = parent_of(group)) {
-      if (targets.contains(group))
-        problems.add("/id", "An app and a group cannot both have the id " + group);
+  const auto is_new = [&](const std::string& id) { return !scheduler.apps().contains(id); };
+  if (scheduler.apps().size() +
+          static_cast<std::size_t>(std::count_if(put.begin(), put.end(), is_new)) >
+      kAppsMax)
+    problems.add("/", "there may be at most " + std::to_string(kAppsMax) + " apps");
+  for (const std::string& id : put) {
+    if (groups.contains(id) || has_apps(id))
+      problems.add("/id", "An app and a group cannot both have the id " + id);
+    for (std::string group = parent_of(id); group != "/"; group = parent_of(group)) {
+      if (exists(group)) problems.add("/id", "An app and a group cannot both have the id " + group);
     }
   }
+  if (!may_close_circle(change, groups)) return;
+  std::map<std::string, AppPtr> targets;
+  for (const auto& [id, state] : scheduler.apps()) {
+    if (stays(id, state)) targets[id] = state.current;
+  }
+  for (const App& app : change.put) targets[app.id] = std::make_shared<const App>(app);
   if (has_cycle(make_needs(targets, groups)))
     problems.add("/dependencies", "Dependency graph has cyclic dependencies.");
 }

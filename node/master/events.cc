@@ -59,6 +59,16 @@ void Scheduler::emit_status(const Instance& instance) {
 
 void Scheduler::touch_waiting() { dirty_.insert(waiting_.begin(), waiting_.end()); }
 
+// Something was freed on the node: only who fits there now has to be looked at. O(waiting apps).
+void Scheduler::touch_waiting_for(const NodeState& node) {
+  for (const std::string& id : waiting_) {
+    const auto found = apps_.find(id);
+    if (found == apps_.end() || found->second.running == nullptr ||
+        has_room(*found->second.running, node))
+      touch(id);
+  }
+}
+
 void Scheduler::wake_at(base::Instant when, std::string app) {
   timers_.emplace(when, std::move(app));
 }
@@ -294,14 +304,15 @@ void Scheduler::release(const api::InstanceId& id) {
   const auto found = instances_.find(id);
   CHECK_THAT(found != instances_.end());
   const Instance& instance = found->second;
-  vacate(instance.usage, instance.ports, nodes_[instance.node]);
+  NodeState& node = nodes_[instance.node];
+  vacate(instance.usage, instance.ports, node);
   drop_spec(instance.digest);
   effects_.nodes.insert(instance.node);
   by_node_[instance.node].erase(id);
   const auto app = apps_.find(instance.app);
   if (app != apps_.end()) app->second.instances.erase(id);
   instances_.erase(found);
-  touch_waiting();
+  touch_waiting_for(node);
 }
 
 std::vector<api::InstanceId> Scheduler::kill(const std::vector<api::InstanceId>& ids) {
@@ -369,6 +380,11 @@ api::Assignments Scheduler::assignments(const std::string& node) const {
 const std::string* Scheduler::find_spec(const std::string& digest) const {
   const auto found = specs_.find(digest);
   return found == specs_.end() ? nullptr : &found->second.text;
+}
+
+DeploymentAge Scheduler::age_of(const Deployment& deployment) const {
+  return {settings_.boot, deployment.started, deployment.started_wall,
+          clock_.now() - deployment.started};
 }
 
 std::int64_t Scheduler::delay_left_seconds(const AppState& app) const {

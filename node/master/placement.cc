@@ -22,8 +22,9 @@ bool matches(const std::string& pattern, const std::string& value) {
 }
 
 // Marathon's word for what is missing on a node; empty when nothing is.
-std::string shortage(const App& app, const NodeState& node) {
+std::string_view shortage(const App& app, const NodeState& node) {
   const api::NodeResources& all = node.info.resources;
+  if (node.instances >= kInstancesPerNodeMax) return "TooManyInstances";
   if (node.used.cpus + app.cpus > all.cpus + kCpuSlack) return "InsufficientCpus";
   if (node.used.memory_bytes + app.memory_bytes > all.memory_bytes) return "InsufficientMemory";
   if (app.disk_bytes > 0 && node.used.disk_bytes + app.disk_bytes > all.disk_bytes)
@@ -175,10 +176,10 @@ NodeState* choose_node(const App& app, std::map<std::string, NodeState>& nodes,
   for (auto& [name, node] : nodes) {
     if (!node.live || !node.known || !node.unreadable.empty()) continue;
     ++refusals.nodes;
-    std::string missing = shortage(app, node);
+    std::string_view missing = shortage(app, node);
     if (missing.empty() && !spread.allows(node)) missing = "UnfulfilledConstraint";
     if (!missing.empty()) {
-      ++refusals.reasons[missing];
+      ++refusals.reasons[std::string(missing)];
       continue;
     }
     const int same = spread.on_node(name);
@@ -192,9 +193,23 @@ NodeState* choose_node(const App& app, std::map<std::string, NodeState>& nodes,
   return best;
 }
 
+bool has_room(const App& app, const NodeState& node) {
+  return node.live && node.known && node.unreadable.empty() && shortage(app, node).empty();
+}
+
+bool takes_more(const NodeState& node, const Usage& more) {
+  if (!node.known) return true;
+  const api::NodeResources& all = node.info.resources;
+  return (more.cpus <= 0 || node.used.cpus + more.cpus <= all.cpus + kCpuSlack) &&
+         (more.memory_bytes <= 0 ||
+          node.used.memory_bytes + more.memory_bytes <= all.memory_bytes) &&
+         (more.disk_bytes <= 0 || node.used.disk_bytes + more.disk_bytes <= all.disk_bytes);
+}
+
 Usage usage_of(const App& app) { return {app.cpus, app.memory_bytes, app.disk_bytes}; }
 
 std::vector<std::uint16_t> occupy(const App& app, NodeState& node) {
+  ++node.instances;
   node.used.cpus += app.cpus;
   node.used.memory_bytes += app.memory_bytes;
   node.used.disk_bytes += app.disk_bytes;
@@ -217,6 +232,7 @@ std::vector<std::uint16_t> occupy(const App& app, NodeState& node) {
 }
 
 void vacate(const Usage& usage, const std::vector<std::uint16_t>& ports, NodeState& node) {
+  --node.instances;
   node.used.cpus -= usage.cpus;
   node.used.memory_bytes -= usage.memory_bytes;
   node.used.disk_bytes -= usage.disk_bytes;

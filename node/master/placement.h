@@ -45,6 +45,9 @@ class PortPool {
   std::vector<bool> queued_;
 };
 
+// The assignments of a node are one record of the coordination tree, which holds 1 MiB.
+inline constexpr std::size_t kInstancesPerNodeMax = 2000;
+
 struct Usage {
   double cpus = 0;
   std::int64_t memory_bytes = 0;
@@ -65,6 +68,7 @@ struct NodeState {
   std::int64_t sequence = 0;
   std::string last_report_at;
   Usage used;
+  std::size_t instances = 0;
   PortPool ports;
   std::int64_t generation = 0;  // of the assignments last decided
 };
@@ -105,6 +109,11 @@ std::optional<std::string> attribute(const api::Node& node, const std::string& f
 // once. Fills `refusals` with what stood in the way.
 NodeState* choose_node(const App& app, std::map<std::string, NodeState>& nodes,
                        const Spread& spread, Refusals& refusals);
+
+// Whether resources and ports are left for one more instance; constraints are another matter.
+bool has_room(const App& app, const NodeState& node);
+// Whether what is used on the node may grow by `more`. A node that is not known yet takes anything.
+bool takes_more(const NodeState& node, const Usage& more);
 
 // Takes resources and ports on a node. Requires: choose_node gave this node.
 std::vector<std::uint16_t> occupy(const App& app, NodeState& node);

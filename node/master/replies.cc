@@ -11,6 +11,9 @@ namespace {
 using base::Json;
 using rest::Response;
 
+// Where DC/OS serves its Marathon: clients made for it ask there.
+constexpr std::string_view kClusterPrefix = "/service/marathon";
+
 Json body_of(const Response& response) {
   auto body = base::parse_json(response.body);
   return body ? *std::move(body) : Json::object();
@@ -78,6 +81,9 @@ void add_marathon_rows(rest::RouteTable& table, std::span<const rest::Route<Mast
     };
     table.add(rest::Row{row.method, std::string(row.path), row.scope, row.run, handle,
                         std::string(row.summary), row.limits});
+    if (!row.path.starts_with("/v2/") && row.path != "/ping") continue;
+    table.add(rest::Row{row.method, std::string(kClusterPrefix) + std::string(row.path), row.scope,
+                        row.run, handle, std::string(row.summary), row.limits});
   }
 }
 

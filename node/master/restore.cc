@@ -53,10 +53,10 @@ std::vector<std::string> Scheduler::restore(Snapshot snapshot) {
     nodes_[node].info.name = node;
     nodes_[node].unreadable = why;
   }
-  for (auto& [deployment, originals] : snapshot.deployments) {
+  for (auto& [deployment, originals, age] : snapshot.deployments) {
     const std::string id = deployment.id;
     seen_version(deployment.version);
-    deployment.started = clock_.now();
+    restart_clock(deployment, age);
     for (const auto& [app, version] : originals) {
       AppState& state = apps_[app];
       state.deployment = id;
@@ -77,6 +77,22 @@ std::vector<std::string> Scheduler::restore(Snapshot snapshot) {
   effects_.services = true;
   settle();
   return unusable;
+}
+
+// The deadline of a deployment goes on across a restart of masterd. While the machine has not been
+// booted anew its own clock tells how long; otherwise wall time must, which may have been set
+// meanwhile: it never makes the deployment younger than it was known to be.
+void Scheduler::restart_clock(Deployment& deployment, const DeploymentAge& age) const {
+  const bool same_boot = !settings_.boot.empty() && age.boot == settings_.boot;
+  deployment.started_wall = age.started_wall;
+  if (same_boot && age.started <= clock_.now()) {
+    deployment.started = age.started;
+    return;
+  }
+  // A record of before there were ages has none: the deployment begins anew.
+  const bool has_wall = age.started_wall != base::WallTime{};
+  const base::Duration by_wall = has_wall ? clock_.wall() - age.started_wall : base::Duration{};
+  deployment.started = clock_.now() - std::max(age.known, by_wall);
 }
 
 // Instances are what the assignments say; how they are is for the agents to report.
@@ -112,6 +128,7 @@ void Scheduler::restore_instances(const Snapshot& snapshot, std::vector<std::str
       instance.launched = clock_.now();
       instance.created_at = spec->version;  // until the agent tells
       instance.slot = slot_of(*spec);
+      ++state.instances;
       state.used.cpus += instance.usage.cpus;
       state.used.memory_bytes += instance.usage.memory_bytes;
       state.used.disk_bytes += instance.usage.disk_bytes;

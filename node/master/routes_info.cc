@@ -107,6 +107,13 @@ Result<Response> plugins(MasterService&, const Request&) {
 
 Result<Response> no_pods(MasterService&, const Request&) { return Response::json(Json::array()); }
 
+// One pod, or with "::status" the states of all, of which there are none.
+Result<Response> no_such_pod(MasterService&, const Request& request) {
+  const std::string& id = request.parameter("id");
+  if (request.method == Method::get && id == "::status") return Response::json(Json::array());
+  return Error{Code::not_found, "Pod '/" + id + "' does not exist", "pod_unknown"};
+}
+
 Result<Response> refuse_pod(MasterService&, const Request&) {
   return Error{Code::unsupported, "pods are not available", "pods_unavailable"};
 }
@@ -132,6 +139,10 @@ constexpr rest::Route<MasterService> kRoutes[] = {
     {Method::get, "/v2/plugins", kAppRead, Run::on_loop, plugins, "Plugins: none"},
     {Method::get, "/v2/pods", kAppRead, Run::on_loop, no_pods, "Pods: none"},
     {Method::post, "/v2/pods", kAppWrite, Run::on_loop, refuse_pod, "Pods are not available"},
+    {Method::get, "/v2/pods/{id...}", kAppRead, Run::on_loop, no_such_pod, "A pod: none"},
+    {Method::put, "/v2/pods/{id...}", kAppWrite, Run::on_loop, refuse_pod,
+     "Pods are not available"},
+    {Method::del, "/v2/pods/{id...}", kAppWrite, Run::on_loop, no_such_pod, "A pod: none"},
 };
 
 }  // namespace

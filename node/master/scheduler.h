@@ -37,6 +37,7 @@ struct SchedulerSettings {
   int service_port_first = 10'000;
   int service_port_last = 20'000;
   std::size_t versions_kept = 25;
+  std::string boot = {};  // which boot of the machine this is; empty: not known
   // SHA-256 in lower-case hex; a parameter so that this module needs no library for it.
   std::function<std::string(std::string_view)> digest;
 };
@@ -55,6 +56,7 @@ struct Snapshot {
   struct DeploymentRecord {
     Deployment deployment;
     std::map<std::string, std::string> originals;  // app → version in its history, "" for none
+    DeploymentAge age;
   };
   std::vector<DeploymentRecord> deployments;
   std::map<std::string, api::Assignments> assignments;  // by node
@@ -116,6 +118,7 @@ class Scheduler {
   api::Assignments assignments(const std::string& node) const;
   // The text of a spec that instances use; nothing when none does.
   const std::string* find_spec(const std::string& digest) const;
+  DeploymentAge age_of(const Deployment& deployment) const;
   base::Instant now() const { return clock_.now(); }
   std::string now_text() const { return base::format_time(clock_.wall()); }
   // Seconds until the app may launch again, 0 when it may now.
@@ -130,6 +133,7 @@ class Scheduler {
   void emit_status(const Instance& instance);
   void touch(const std::string& app) { dirty_.insert(app); }
   void touch_waiting();
+  void touch_waiting_for(const NodeState& node);
   void wake_at(base::Instant when, std::string app);
 
   // deploy.cc
@@ -141,6 +145,7 @@ class Scheduler {
   void keep_history(AppState& state, AppPtr app);
   void keep_group_version(GroupVersion version);
   void derive(const std::string& app, AppState& state);
+  bool limits_fit(const AppState& state, const App& app) const;
   bool is_done(const Deployment& deployment, const Action& action) const;
   bool step_is_done(const Deployment& deployment) const;
   void advance(const std::string& id);
@@ -170,6 +175,7 @@ class Scheduler {
   // restore.cc
   void restore_instances(const Snapshot& snapshot, std::vector<std::string>& unusable);
   static int slot_of(const api::RunSpec& spec);
+  void restart_clock(Deployment& deployment, const DeploymentAge& age) const;
 
   // events.cc
   void apply_status(Instance& instance, const api::InstanceStatus& status);

@@ -3,7 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/config.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "common/sys/tls.h"
 
 namespace node::master {
@@ -27,6 +29,12 @@ bool is_final(const Error& error) {
          error.reason == "version_moved_on" || error.code == Code::corrupt;
 }
 
+// Empty when the kernel does not tell: deadlines then go by wall time after a restart.
+std::string read_boot_id() {
+  auto text = base::read_file("/proc/sys/kernel/random/boot_id", 100);
+  return text ? std::string(base::trim(*text)) : "";
+}
+
 void merge(Effects& into, Effects from) {
   into.nodes.merge(from.nodes);
   into.apps.merge(from.apps);
@@ -44,8 +52,9 @@ MasterService::MasterService(Parts parts, ServiceOptions options)
     : parts_(parts),
       options_(std::move(options)),
       store_(parts.tree),
-      scheduler_(std::make_unique<Scheduler>(parts.clock, parts.rng,
-                                             SchedulerSettings{.digest = sys::sha256_hex})),
+      scheduler_(std::make_unique<Scheduler>(
+          parts.clock, parts.rng,
+          SchedulerSettings{.boot = read_boot_id(), .digest = sys::sha256_hex})),
       events_(parts.clock),
       self_(std::make_shared<MasterService*>(this)),
       writer_(std::make_unique<sys::WorkerPool>(sys::WorkerPool::Limits{1, 16})),
@@ -340,7 +349,8 @@ Result<MasterService::NodeList> MasterService::read_nodes(coordination::Coordina
   list.live.insert(live.begin(), live.end());
   for (const std::string& name : names) {
     const auto value = TRY(tree.find(api::place(api::kNodesPath, name), changed));
-    if (!value) continue;
+    // At its first start an agent makes its place and then fills it; the watch tells when.
+    if (!value || value->data.empty()) continue;
     auto node = api::decode_node(value->data);
     if (node && node->name == name) {
       list.nodes.push_back(*std::move(node));

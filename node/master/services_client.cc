@@ -16,24 +16,37 @@ constexpr int kProblemsLogged = 10;
 
 }  // namespace
 
-base::Json services_json(const Scheduler& scheduler, std::int64_t generation) {
-  Json services = Json::array();
+std::string service_text(const App& app) {
+  Json ports = Json::array();
+  for (std::size_t i = 0; i < app.ports.size(); ++i) {
+    const PortSlot& slot = app.ports[i];
+    if (slot.service_port == 0) continue;
+    const char* protocol = slot.protocol == "udp" ? "udp" : "tcp";
+    ports.push_back({{"index", i}, {"service_port", slot.service_port}, {"protocol", protocol}});
+  }
+  return base::dump_json(
+      {{"id", app.id}, {"labels", (*app.document)["labels"]}, {"ports", std::move(ports)}});
+}
+
+std::string ServicesText::render(const Scheduler& scheduler, std::int64_t generation) {
+  std::map<std::string, Rendered> kept;
+  std::string services;
   for (const auto& [id, app] : scheduler.apps()) {
     AppPtr shown = app.current;
     // An unreadable app serves on as its last readable version says, if there is one.
     if (!app.unreadable.empty() && !app.versions.empty()) shown = app.versions.rbegin()->second;
     if (shown == nullptr) continue;
-    Json ports = Json::array();
-    for (std::size_t i = 0; i < shown->ports.size(); ++i) {
-      const PortSlot& slot = shown->ports[i];
-      if (slot.service_port == 0) continue;
-      const char* protocol = slot.protocol == "udp" ? "udp" : "tcp";
-      ports.push_back({{"index", i}, {"service_port", slot.service_port}, {"protocol", protocol}});
+    auto old = rendered_.extract(id);
+    if (old.empty() || old.mapped().app != shown) {
+      kept[id] = {shown, service_text(*shown)};
+    } else {
+      kept.insert(std::move(old));
     }
-    services.push_back(
-        {{"id", id}, {"labels", (*shown->document)["labels"]}, {"ports", std::move(ports)}});
+    if (!services.empty()) services += ',';
+    services += kept[id].text;
   }
-  return {{"generation", generation}, {"services", std::move(services)}};
+  rendered_ = std::move(kept);
+  return R"({"generation":)" + std::to_string(generation) + R"(,"services":[)" + services + "]}";
 }
 
 base::Result<std::unique_ptr<ServicesClient>> ServicesClient::make(sys::EventLoop& loop,
@@ -45,7 +58,7 @@ base::Result<std::unique_ptr<ServicesClient>> ServicesClient::make(sys::EventLoo
 
 void ServicesClient::send(const Scheduler& scheduler) {
   if (socket_.empty()) return;
-  waiting_ = base::dump_json(services_json(scheduler, ++generation_));
+  waiting_ = text_.render(scheduler, ++generation_);
   if (!under_way_ && timer_ == nullptr) call();
 }
 

@@ -12,8 +12,19 @@
 
 namespace node::master {
 
-// The body of PUT /v1/services.
-base::Json services_json(const Scheduler& scheduler, std::int64_t generation);
+// The body of PUT /v1/services. What it says of an app is rendered once per definition, since the
+// whole is sent with each change.
+class ServicesText {
+ public:
+  std::string render(const Scheduler& scheduler, std::int64_t generation);
+
+ private:
+  struct Rendered {
+    AppPtr app;
+    std::string text;
+  };
+  std::map<std::string, Rendered> rendered_;
+};
 
 class ServicesClient {
  public:
@@ -32,6 +43,7 @@ class ServicesClient {
   sys::EventLoop& loop_;
   std::string socket_;
   std::unique_ptr<sys::AsyncHttp> http_;
+  ServicesText text_;
   std::int64_t generation_ = 0;
   std::string waiting_;  // body to send next; empty when the last one was taken
   std::string sent_;

@@ -117,7 +117,18 @@ struct Deployment {
   bool paused = false;
   bool is_rollback = false;
   base::Instant started{};
+  base::WallTime started_wall{};
+  // Where to begin looking for an action that is not done: the one that was not done last time.
+  mutable std::size_t open_action = 0;
   std::set<std::string> affected() const;
+};
+
+// How old a deployment is, for the time after a restart.
+struct DeploymentAge {
+  std::string boot;  // of the machine, that `started` belongs to
+  base::Instant started{};
+  base::WallTime started_wall{};
+  base::Duration known{};  // when the record was written
 };
 
 // A change of the desired state, as the API asks for it.

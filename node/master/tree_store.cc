@@ -97,7 +97,7 @@ void write_history(const Scheduler& scheduler, const std::string& version,
     writes.push_back({path + "/" + std::to_string(i), parts[i]});
 }
 
-std::string deployment_text(const Deployment& deployment) {
+std::string deployment_text(const Deployment& deployment, const DeploymentAge& age) {
   Json steps = Json::array();
   for (const Step& step : deployment.steps) {
     Json actions = Json::array();
@@ -117,11 +117,35 @@ std::string deployment_text(const Deployment& deployment) {
                           {"failures", deployment.failures},
                           {"failure", deployment.failure},
                           {"paused", deployment.paused},
-                          {"is_rollback", deployment.is_rollback}});
+                          {"is_rollback", deployment.is_rollback},
+                          {"age",
+                           {{"boot", age.boot},
+                            {"started_ns", age.started.since_boot.count()},
+                            {"started_wall_ms", age.started_wall.time_since_epoch().count()},
+                            {"known_ns", age.known.count()}}}});
 }
 
 Error corrupt(const std::string& what) {
   return {Code::corrupt, what + " cannot be read", "record_corrupt"};
+}
+
+// Without an age the deployment begins anew.
+Result<DeploymentAge> read_age(const Json* json) {
+  DeploymentAge age;
+  if (json == nullptr) return age;
+  std::int64_t started = 0;
+  std::int64_t wall = 0;
+  std::int64_t known = 0;
+  base::Fields fields(*json, "/age");
+  fields.optional("boot", age.boot);
+  fields.optional("started_ns", started);
+  fields.optional("started_wall_ms", wall, {0, 1LL << 50});
+  fields.optional("known_ns", known, {0, 1LL << 60});
+  TRY(fields.finish(base::UnknownFields::ignore));
+  age.started = {base::Duration(started)};
+  age.started_wall = base::WallTime(std::chrono::milliseconds(wall));
+  age.known = base::Duration(known);
+  return age;
 }
 
 Result<Snapshot::DeploymentRecord> read_deployment(const Json& json) {
@@ -138,6 +162,7 @@ Result<Snapshot::DeploymentRecord> read_deployment(const Json& json) {
   const Json* steps = fields.find_array("steps");
   const Json* originals = fields.find_object("originals");
   const Json* failures = fields.find_object("failures");
+  record.age = TRY(read_age(fields.find_object("age")));
   std::vector<std::string> removes;
   fields.optional("removes", removes);
   TRY(fields.finish(base::UnknownFields::ignore));
@@ -196,7 +221,8 @@ std::vector<Write> make_writes(const Scheduler& scheduler, const Effects& effect
   for (const std::string& id : effects.deployments) {
     const auto found = scheduler.deployments().find(id);
     std::optional<std::string> text;
-    if (found != scheduler.deployments().end()) text = deployment_text(found->second);
+    if (found != scheduler.deployments().end())
+      text = deployment_text(found->second, scheduler.age_of(found->second));
     writes.push_back({std::string(kDeployments) + "/" + id, std::move(text)});
   }
   for (const std::string& node : effects.nodes) {

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`./dev fuzz` and `./dev bench`: programs that run as long as one likes."""
+import datetime
+import os
+import platform
 import tempfile
 
 import appliance
@@ -36,16 +39,28 @@ class Fuzz:
                            "The input that did it is in build/crash-*; put it into the corpus with the mend.")
 
 
+# Programs of bench/ that need nothing but themselves, with what they take for --seconds.
+BENCHES = {"placement": lambda seconds: [], "rest": lambda seconds: [seconds], "lists": lambda seconds: [1000, seconds]}
+
+
 class Bench:
     @staticmethod
     def add_arguments(parser):
-        parser.add_argument("name", nargs="?", default="load", choices=["load"], help="load: GETs of the sample through HAProxy")
-        parser.add_argument("--seconds", type=int, default=10)
+        parser.add_argument("name", nargs="?", default="all", choices=["all", *BENCHES, "load"],
+                            help="all (the rows of bench/README.md) or one of them; load: GETs of the standing appliance's sample through HAProxy")
+        parser.add_argument("--seconds", type=int, default=5, help="for each figure (5)")
         parser.add_argument("--rate", type=int, default=2000, help="requests per second")
         parser.add_argument("--connections", type=int, default=32)
 
     @staticmethod
     def main(arguments):
+        if arguments.name != "load":
+            names = list(BENCHES) if arguments.name == "all" else [arguments.name]
+            build.build("release", [f"{name}-bench" for name in names])
+            say.note(f"{datetime.date.today()}, {os.cpu_count()} processors, {platform.release()}, release build")
+            for name in names:
+                run.stream([build.folder("release") / "bench" / f"{name}-bench", *BENCHES[name](arguments.seconds)], name)
+            return
         state = up.required()
         build.build(appliance.preset(), ["bench/gestalt-load"])
         say.note(f"{arguments.rate} requests a second for {arguments.seconds} s")

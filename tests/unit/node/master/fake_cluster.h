@@ -20,12 +20,16 @@ class FakeClock final : public base::Clock {
   base::Instant now() const override { return {time_}; }
   base::WallTime wall() const override {
     return base::WallTime(std::chrono::duration_cast<std::chrono::milliseconds>(time_) +
-                          std::chrono::milliseconds(1'767'225'600'000));  // 2026-01-01
+                          std::chrono::milliseconds(1'767'225'600'000)) +  // 2026-01-01
+           jumped_;
   }
   void advance(base::Duration by) { time_ += by; }
+  // Somebody sets the wall clock.
+  void jump(std::chrono::seconds by) { jumped_ += by; }
 
  private:
   base::Duration time_ = std::chrono::hours(1);
+  std::chrono::seconds jumped_{0};
 };
 
 // SplitMix64: small, fast, the same on every machine.

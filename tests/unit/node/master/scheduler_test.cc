@@ -371,3 +371,44 @@ TEST(Scheduler, volumes_belong_to_a_slot_that_a_replacement_takes_over) {
   for (const Instance* instance : cluster.instances_of("/db")) slots.insert(instance->slot);
   CHECK(slots == (std::set<int>{0, 1}));
 }
+
+TEST(Scheduler, raised_limits_are_applied_in_place_only_where_they_fit) {
+  cluster.add_node("n2", 10);
+  cluster.put(R"({"id":"/fill","cmd":"x","cpus":8,"constraints":[["node","IS","n2"]]})");
+  cluster.put(R"({"id":"/web","cmd":"x","cpus":1,"constraints":[["node","IS","n2"]]})");
+  cluster.run();
+  const InstanceId first = cluster.instances_of("/web")[0]->id;
+  cluster.put(R"({"id":"/web","cmd":"x","cpus":2})");
+  cluster.run();
+  CHECK(cluster.instances_of("/web")[0]->id == first);  // 8 + 2 fit
+  cluster.put(R"({"id":"/web","cmd":"x","cpus":3})");
+  cluster.run();
+  const auto after = cluster.instances_of("/web");
+  LONGS_EQUAL(1, after.size());
+  CHECK(after[0]->id != first && after[0]->node == "n1" && after[0]->is_healthy());
+  for (const auto& [name, node] : cluster.scheduler.nodes())
+    CHECK(node.used.cpus <= node.info.resources.cpus + 0.001);
+}
+
+TEST(Scheduler, a_node_takes_no_more_than_its_record_can_hold) {
+  cluster.put(R"({"id":"/many","cmd":"x","cpus":0,"mem":0,"ports":[],"instances":2100})");
+  LONGS_EQUAL(kInstancesPerNodeMax, cluster.scheduler.assignments("n1").instances.size());
+  const AppState& app = *cluster.scheduler.find_app("/many");
+  LONGS_EQUAL(100, app.missing);
+  LONGS_EQUAL(1, app.refusals.reasons.at("TooManyInstances"));
+  CHECK(node::api::encode(cluster.scheduler.assignments("n1")).size() < 1 << 20);
+}
+
+TEST(Scheduler, who_waits_for_room_is_placed_when_some_is_freed) {
+  cluster.put(R"({"id":"/a","cmd":"x","cpus":60})");
+  cluster.run();
+  cluster.put(R"({"id":"/b","cmd":"x","cpus":60})");
+  cluster.put(R"({"id":"/c","cmd":"x","cpus":200})");
+  LONGS_EQUAL(0, cluster.instances_of("/b").size());
+  Change change;
+  change.remove.insert("/a");
+  cluster.scheduler.deploy(std::move(change));
+  cluster.run(50);
+  LONGS_EQUAL(1, cluster.healthy("/b"));
+  LONGS_EQUAL(0, cluster.instances_of("/c").size());
+}

@@ -205,7 +205,7 @@ class Simulation {
     snapshot.groups = from.groups();
     snapshot.history = {from.history().versions().begin(), from.history().versions().end()};
     for (const auto& [id, deployment] : from.deployments()) {
-      Snapshot::DeploymentRecord record{deployment, {}};
+      Snapshot::DeploymentRecord record{deployment, {}, from.age_of(deployment)};
       for (const auto& [app, original] : deployment.originals)
         record.originals[app] = original == nullptr ? "" : original->version;
       record.deployment.originals.clear();

@@ -180,3 +180,40 @@ TEST(TreeStore, what_is_held_is_never_written) {
   STRCMP_EQUAL("damaged", UNWRAP(tree->find("/gestalt/master/apps/a"))->data.c_str());
   STRCMP_EQUAL("damaged", UNWRAP(tree->find("/gestalt/assign/n1"))->data.c_str());
 }
+
+TEST(TreeStore, the_deadline_of_a_deployment_goes_on_after_a_restart) {
+  const struct {
+    const char* boot;                // of the machine after the restart
+    std::chrono::seconds wall_jump;  // how wrong wall time is then
+    std::chrono::seconds expected;   // age of the deployment, 60 s of which masterd was away for 20
+  } kCases[] = {
+      {"boot-1", std::chrono::seconds(0), std::chrono::seconds(60)},
+      {"boot-1", std::chrono::hours(24), std::chrono::seconds(60)},
+      {"boot-2", std::chrono::seconds(0), std::chrono::seconds(60)},
+      {"boot-2", std::chrono::seconds(-3600), std::chrono::seconds(40)},  // as old as it was known
+  };
+  Scheduler first(cluster.clock, cluster.rng, {.boot = "boot-1", .digest = fake_digest});
+  TreeStore store(*tree);
+  CHECK_OK(store.lead("me", kNoPatience));
+  CHECK_OK(store.load(cluster.rng));
+  Change change;
+  change.put.push_back(app_of(R"({"id":"/a","cmd":"x","gestalt":{"deployDeadlineSeconds":100}})"));
+  first.deploy(std::move(change));
+  cluster.clock.advance(std::chrono::seconds(40));
+  Effects effects = first.take_effects();
+  CHECK_OK(store.write(make_writes(first, effects, written, generations)));
+  cluster.clock.advance(std::chrono::seconds(20));
+  for (const auto& each : kCases) {
+    TreeStore other(*tree);
+    auto loaded = UNWRAP(other.load(cluster.rng));
+    cluster.clock.jump(each.wall_jump);
+    Scheduler restored(cluster.clock, cluster.rng, {.boot = each.boot, .digest = fake_digest});
+    CHECK(restored.restore(std::move(loaded.snapshot)).empty());
+    const Deployment& deployment = restored.deployments().begin()->second;
+    LONGS_EQUAL(each.expected.count(), std::chrono::duration_cast<std::chrono::seconds>(
+                                           restored.now() - deployment.started)
+                                           .count());
+    CHECK(restored.next_deadline() == deployment.started + std::chrono::seconds(100));
+    cluster.clock.jump(-each.wall_jump);
+  }
+}
