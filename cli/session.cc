@@ -21,6 +21,7 @@ std::string_view daemon_name(Daemon daemon) {
     case Daemon::master: return "masterd";
     case Daemon::agent: return "agentd";
     case Daemon::netfw: return "netfwd";
+    case Daemon::dfs: return "dfs-meta";
   }
   return "masterd";
 }

@@ -27,9 +27,9 @@ enum class Status {
   timed_out = 7,
 };
 
-enum class Daemon { master, agent, netfw };
+enum class Daemon { master, agent, netfw, dfs };
 
-std::string_view daemon_name(Daemon daemon);  // "masterd", "agentd", "netfwd"
+std::string_view daemon_name(Daemon daemon);  // "masterd", "agentd", "netfwd", "dfs-meta"
 
 struct Session {
   std::ostream& out;

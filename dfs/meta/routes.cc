@@ -241,6 +241,8 @@ constexpr rest::Route<Api> kRoutes[] = {
     {Method::get, "/dfs/v1/volumes/{name}", kRead, Run::on_loop, show_volume, "Show a volume"},
     {Method::patch, "/dfs/v1/volumes/{name}", kAdmin, Run::on_worker, change_volume,
      "Change a volume's quotas"},
+    {Method::put, "/dfs/v1/volumes/{name}", kAdmin, Run::on_worker, change_volume,
+     "Change a volume's quotas, as PATCH"},
     {Method::del, "/dfs/v1/volumes/{name}", kAdmin, Run::on_worker, remove_volume,
      "Remove a volume and all its files"},
     {Method::post, "/dfs/v1/volumes/{name}/epoch", kAdmin, Run::on_worker, count_epoch_up,

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/dfs_commands.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/api.h"
+
+namespace cli {
+namespace {
+
+using base::Json;
+using base::Result;
+
+template <class Run>
+Status with_api(const Session& session, const Run& run) {
+  const auto all = [&]() -> Result<Status> {
+    Api api = TRY(Api::make(session, Daemon::dfs));
+    return run(api);
+  };
+  const Result<Status> outcome = all();
+  return outcome ? *outcome : report(session, Daemon::dfs, outcome.error());
+}
+
+std::string text(const Json& object, const char* field) {
+  const auto at = object.find(field);
+  if (at == object.end()) return "";
+  return at->is_string() ? at->get<std::string>() : at->dump();
+}
+
+std::string quota(const Json& volume, const char* field) {
+  const double value = volume.value(field, 0.0);
+  return value == 0 ? "-" : format_bytes(value);
+}
+
+void print_volumes(const Session& session, const Json& volumes) {
+  Table table({{"NAME"},
+               {"USED", Align::right},
+               {"QUOTA", Align::right},
+               {"FILES", Align::right},
+               {"DURABILITY"},
+               {"CLIENTS", Align::right}});
+  for (const Json& volume : volumes) {
+    const auto clients = volume.find("clients");
+    table.add({{text(volume, "name")},
+               {format_bytes(volume.value("used_bytes", 0.0))},
+               {quota(volume, "quota_bytes")},
+               {text(volume, "used_inodes")},
+               {text(volume, "durability")},
+               {std::to_string(clients == volume.end() ? 0 : clients->size())}});
+  }
+  session.out << table.render(session.style);
+}
+
+Status show(const Session& session, const Json& volume) {
+  if (session.json) {
+    session.print_json(volume);
+  } else {
+    print_volumes(session, Json::array({volume}));
+  }
+  return Status::ok;
+}
+
+std::string path_of(const std::string& name) { return "/dfs/v1/volumes/" + encode_id(name); }
+
+}  // namespace
+
+Status dfs_volume_create(const Session& session, const VolumeOptions& options) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    return show(session, TRY(api.post("/dfs/v1/volumes", {{"name", options.name},
+                                                          {"quota_bytes", options.quota_bytes},
+                                                          {"quota_inodes", options.quota_inodes},
+                                                          {"durability", options.durability}})));
+  });
+}
+
+Status dfs_volume_list(const Session& session) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    const Json reply = TRY(api.get("/dfs/v1/volumes"));
+    if (session.json) {
+      session.print_json(reply);
+    } else {
+      print_volumes(session, reply.value("volumes", Json::array()));
+    }
+    return Status::ok;
+  });
+}
+
+Status dfs_volume_show(const Session& session, const std::string& name) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    return show(session, TRY(api.get(path_of(name))));
+  });
+}
+
+Status dfs_volume_remove(const Session& session, const std::string& name) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    TRY(api.del(path_of(name)));
+    return Status::ok;
+  });
+}
+
+Status dfs_volume_quota(const Session& session, const VolumeOptions& options) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    Json change = Json::object();
+    if (options.quota_bytes >= 0) change["quota_bytes"] = options.quota_bytes;
+    if (options.quota_inodes >= 0) change["quota_inodes"] = options.quota_inodes;
+    return show(session, TRY(api.put(path_of(options.name), change)));
+  });
+}
+
+Status dfs_status(const Session& session) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    const Json reply = TRY(api.get("/dfs/v1/status"));
+    if (session.json) {
+      session.print_json(reply);
+      return Status::ok;
+    }
+    const Json health = reply.value("health", Json::object());
+    session.out << "state    " << printable(text(health, "status")) << "\n"
+                << "primary  " << printable(text(reply, "primary")) << "\n"
+                << "in sync  " << printable(text(reply, "in_sync")) << "\n";
+    for (const Json& problem : health.value("problems", Json::array()))
+      session.out << "problem  " << printable(problem.get<std::string>()) << "\n";
+    for (const Json& client : reply.value("sessions", Json::array()))
+      session.out << "client   " << printable(text(client, "host")) << " "
+                  << printable(text(client, "volume")) << "\n";
+    return Status::ok;
+  });
+}
+
+Status dfs_fsck(const Session& session) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    const Json reply = TRY(api.post("/dfs/v1/fsck", Json::object()));
+    const bool is_clean = reply.value("wrong", std::uint64_t{1}) == 0;
+    if (session.json) {
+      session.print_json(reply);
+    } else {
+      session.out << text(reply, "inodes") << " inodes, " << text(reply, "names") << " names, "
+                  << text(reply, "wrong") << " wrong\n";
+      for (const Json& problem : reply.value("problems", Json::array()))
+        session.out << printable(problem.get<std::string>()) << "\n";
+    }
+    return is_clean ? Status::ok : Status::failed;
+  });
+}
+
+}  // namespace cli

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// `gestalt dfs …`: the distributed file system's volumes, state and check.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/session.h"
+
+namespace cli {
+
+struct VolumeOptions {
+  std::string name;
+  std::int64_t quota_bytes = 0;   // 0: none; below: as it is
+  std::int64_t quota_inodes = 0;  // likewise
+  std::string durability = "posix";
+};
+
+Status dfs_volume_create(const Session& session, const VolumeOptions& options);
+Status dfs_volume_list(const Session& session);
+Status dfs_volume_show(const Session& session, const std::string& name);
+Status dfs_volume_remove(const Session& session, const std::string& name);
+Status dfs_volume_quota(const Session& session, const VolumeOptions& options);
+Status dfs_status(const Session& session);
+// Fails when something is wrong.
+Status dfs_fsck(const Session& session);
+
+}  // namespace cli
