@@ -191,6 +191,8 @@ class Client {
   std::optional<Need> want_name(Inode& folder, const std::string& name, Lease child,
                                 InodeNumber& found);
   std::optional<Need> want_log_room();
+  // For content of the size `end`: where an object could live.
+  std::optional<Need> want_place(const Inode& inode, std::uint64_t end);
 
   // How it is got (client_fetch.cc).
   void satisfy(const Need& need, Done<Nothing> done);

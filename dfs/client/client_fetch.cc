@@ -42,6 +42,15 @@ std::optional<Need> Client::want_log_room() {
   return std::nullopt;
 }
 
+std::optional<Need> Client::want_place(const Inode& inode, std::uint64_t end) {
+  if (inode.record.attributes.object != 0 || end <= session_.terms().inline_max ||
+      !storage_.should_learn())
+    return std::nullopt;
+  Need need{Need::What::other, inode.number};
+  need.begin = [this](Done<Nothing> done) { storage_.learn(std::move(done)); };
+  return need;
+}
+
 void Client::satisfy(const Need& need, Done<Nothing> done) {
   switch (need.what) {
     case Need::What::inode: return fetch_inode(need.inode, need.lease, std::move(done));

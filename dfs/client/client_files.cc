@@ -76,6 +76,7 @@ void Client::write(InodeNumber number, std::uint64_t offset, std::string_view da
     NEED(want_inode(number, Lease::write, inode, Rest::include));
     const std::uint64_t at = append ? inode->record.attributes.size : offset;
     if (at + content.size() > kFileMax) return Result<Nothing>(posix_error(EFBIG));
+    NEED(want_place(*inode, at + content.size()));
     NEED(want_log_room());
     if (data_.is_full()) return Need{Need::What::data_room};
     inode->pages_in_kernel = true;
@@ -103,6 +104,7 @@ void Client::allocate(InodeNumber number, int mode, ByteRange range, Done<Nothin
     if (range.end() > kFileMax) return Result<Nothing>(posix_error(EFBIG));
     Inode* inode = nullptr;
     NEED(want_inode(number, Lease::write, inode, Rest::include));
+    NEED(want_place(*inode, range.end()));
     NEED(want_log_room());
     const TimeNs time = now();
     if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0)

@@ -82,6 +82,7 @@ Attempt<Found> Client::change_step(InodeNumber number, const Change& change) {
   if (change.size) {
     if (inode->is_folder()) return Result<Found>(posix_error(EISDIR));
     NEED(want_cut(*inode, *change.size));
+    NEED(want_place(*inode, *change.size));
   }
   NEED(want_log_room());
   const TimeNs time = now();

@@ -14,6 +14,7 @@ using base::Result;
 namespace {
 
 constexpr base::Duration kAttempt = std::chrono::minutes(10);
+constexpr base::Duration kLearnEvery = std::chrono::seconds(1);
 constexpr base::Duration kAgain = std::chrono::milliseconds(20);
 // An answer that is later than this makes us ask whether the group has moved.
 constexpr base::Duration kSlow = std::chrono::milliseconds(300);
@@ -52,6 +53,21 @@ void StorageLink::set_groups(const std::vector<GroupPlace>& groups) {
       call.sent_to = {};
   }
   send_all();
+}
+
+bool StorageLink::should_learn() const {
+  return groups_.empty() && timers_.clock().now() - learned_ > kLearnEvery;
+}
+
+void StorageLink::learn(Done<Nothing> done) {
+  meta_.call(Groups{},
+             [this, alive = alive_, done = std::move(done)](const Result<GroupsReply>& reply) {
+               if (!*alive) return;
+               if (!reply) return done(reply.error());
+               learned_ = timers_.clock().now();
+               set_groups(reply->groups);
+               done(Nothing{});
+             });
 }
 
 GroupNumber StorageLink::group_for(ObjectNumber object) const {

@@ -33,6 +33,10 @@ class StorageLink {
   // Where a new object is to live. 0: no group is known.
   GroupNumber group_for(ObjectNumber object) const;
 
+  // Whether metadata is to be asked first: none is known, nor was asked a moment ago.
+  bool should_learn() const;
+  void learn(Done<Nothing> done);
+
   // `data` must live until `done` is called. Errors of all: stale_epoch, no_space, block_corrupt,
   // and what fail_all() was given.
   void write(const ObjectPlace& place, std::uint64_t offset, std::string_view data,
@@ -82,6 +86,7 @@ class StorageLink {
   std::map<std::uint64_t, Call> calls_;
   std::uint64_t next_ = 1;
   bool is_asking_ = false;
+  base::Instant learned_;
   base::TimerHandle again_timer_, slow_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -51,7 +51,11 @@ Mount::~Mount() {
 Result<void> Mount::start(client::Client& client, std::function<void()> ended) {
   client_ = &client;
   ended_ = std::move(ended);
-  std::string words = "default_permissions,subtype=gestalt,fsname=" + options_.source;
+  // libfuse leaves out set-uid programs and device files unless it is told; the rest of the system
+  // mounts with them.
+  std::string words =
+      "default_permissions,suid,dev,subtype=gestalt,max_read=" + std::to_string(kTransferMax) +
+      ",fsname=" + options_.source;
   if (options_.allow_other) words += ",allow_other";
   if (options_.read_only) words += ",ro";
   words += options_.kernel_words;

@@ -18,6 +18,8 @@
 
 namespace dfs::fuse {
 
+inline constexpr unsigned kTransferMax = 1U << 20;  // bytes of one read or write of the kernel
+
 struct MountOptions {
   std::string folder;
   std::string source;  // what /proc/mounts shows

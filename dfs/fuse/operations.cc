@@ -23,7 +23,6 @@ using client::Found;
 namespace {
 
 constexpr double kKept = 86400.0;  // seconds; the client takes it back before that
-constexpr unsigned kTransferMax = 1U << 20;
 
 // An open folder: its names as they were at the beginning of the listing.
 struct Listing {
