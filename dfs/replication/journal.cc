@@ -138,7 +138,10 @@ std::size_t Journal::next_count() const {
 }
 
 void Journal::start() {
-  if (!waiting_.empty()) write_batch(next_count());
+  // Segments that may go are free once a batch says so; with nothing to write, one is written for
+  // that.
+  const bool frees = releasable_ > 0 && !must_begin_segment_;
+  if (!waiting_.empty() || frees) write_batch(next_count());
 }
 
 void Journal::write_batch(std::size_t count) {
@@ -158,7 +161,7 @@ void Journal::write_batch(std::size_t count) {
     }
   }
   if (releasable_ > 0) {
-    batch->frees = std::exchange(releasable_, 0);
+    batch->frees = freeing_ = std::exchange(releasable_, 0);
     for (const auto& [group, known] : known_)
       batch->content.marks.push_back({group, known.promised, known.base});
   }
@@ -234,6 +237,7 @@ void Journal::finish(const std::shared_ptr<Batch>& batch) {
   sealed_ = batch->content.writes.empty();
   last_batch_ = timers_.clock().now();
   if (!sealed_) seal_later();
+  freeing_ = 0;
   for (; batch->frees > 0; --batch->frees) {
     free_.push_back(std::move(live_.front()));
     live_.pop_front();
@@ -273,7 +277,7 @@ std::size_t Journal::available() const {
   const std::size_t have = live_.size() + free_.size();
   const std::size_t to_make =
       have < options_.segments_max && !spare_timer_ ? options_.segments_max - have : 0;
-  return free_.size() + to_make + releasable_;
+  return free_.size() + to_make + releasable_ + freeing_;
 }
 
 // The last one is kept for promises and for what is under way.

@@ -138,6 +138,7 @@ class Journal {
   std::map<std::uint32_t, RecoveredGroup> recovered_;
   std::deque<Segment> live_;    // oldest first; the last one is written, at end_
   std::size_t releasable_ = 0;  // of live_, from the front; 0 while their marks are written
+  std::size_t freeing_ = 0;  // of live_, from the front: free once the batch under way is durable
   std::vector<Segment> free_;
   std::uint64_t generation_ = 0;  // the highest in use
   std::uint64_t end_ = 0;

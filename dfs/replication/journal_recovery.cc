@@ -87,6 +87,7 @@ Result<void> JournalRecovery::replay_segments() {
 }
 
 Result<void> JournalRecovery::replay(JournalBatch batch, Journal::Segment& segment) {
+  if (!batch.marks.empty()) marked_ = segment.generation;
   for (const GroupMark& mark : batch.marks) {
     Log& log = logs_[mark.group];
     log.promised = std::max(log.promised, mark.promised);
@@ -138,6 +139,15 @@ Result<void> JournalRecovery::hand_over() {
     }
     journal_.known_[group] = {log.promised, log.base};
   }
+  // Without this every start of a process that writes little would add a segment. Marks carry all
+  // that is needed of the segments before the one they are in.
+  journal_.count_releasable();
+  for (; journal_.releasable_ > 0 && journal_.live_.front().generation < marked_;
+       --journal_.releasable_) {
+    journal_.free_.push_back(std::move(journal_.live_.front()));
+    journal_.live_.pop_front();
+  }
+  journal_.releasable_ = 0;
   return {};
 }
 

@@ -38,6 +38,7 @@ class JournalRecovery {
   Journal& journal_;
   std::map<std::uint64_t, Found> found_;  // by generation, of those in use
   std::map<std::uint32_t, Log> logs_;
+  std::uint64_t marked_ = 0;  // generation of the segment with the newest marks
 };
 
 }  // namespace dfs::replication

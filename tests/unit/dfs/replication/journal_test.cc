@@ -292,6 +292,29 @@ TEST(Journal, room_ends_before_the_last_segment_and_comes_back_with_a_release) {
   CHECK_TRUE(run.journal->stats().segments <= small().segments_max);
 }
 
+TEST(Journal, a_process_that_writes_little_and_starts_often_needs_no_more_segments) {
+  Run run(1);
+  Index last = 0;
+  for (int life = 0; life < 30; ++life) {
+    CHECK_OK(run.start());
+    run.journal->take_recovered(1);
+    ++last;
+    run.journal->append(1, entries(last, last, 100), {});
+    run.world.run_for(1s);
+    run.journal->release(1, {last, 1});
+    run.world.run_for(1s);
+  }
+  CHECK_TRUE(run.journal->stats().segments <= 4);
+  // Also when nothing was released for a while.
+  for (int life = 0; life < 3; ++life) {
+    CHECK_OK(run.start());
+    CHECK_TRUE(run.journal->take_recovered(1).log.size() == static_cast<std::size_t>(life));
+    ++last;
+    run.journal->append(1, entries(last, last, 100), {});
+    run.world.run_for(1s);
+  }
+}
+
 TEST(Journal, entries_that_are_written_again_free_the_segments_they_were_in) {
   Run run(1);
   CHECK_OK(run.start());
