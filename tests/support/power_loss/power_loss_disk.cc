@@ -15,6 +15,7 @@
 #include <fuse.h>
 #include <fuse_lowlevel.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
@@ -186,6 +187,10 @@ int main(int argc, char** argv) {
   fuse* instance = fuse_new(&args, &table, sizeof table, &served);
   CHECK_THAT(instance != nullptr);
   CHECK_THAT(fuse_mount(instance, argv[3]) == 0);
+  // The last process of a mount namespace unmounts what is in it while it ends. Were that the file
+  // system on this disk, we would wait for our own answers for ever, and every sync(2) of the
+  // machine with us.
+  CHECK_THAT(unshare(CLONE_NEWNS) == 0);
   std::printf("ready\n");
   std::fflush(stdout);
   serve(fuse_get_session(instance), signals, served);
