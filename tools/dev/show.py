@@ -29,7 +29,7 @@ def add_arguments(parser):
     parser.add_argument("--smoke", action="store_true", help="a short form with fewer rounds")
 
 
-def run_one(name, smoke, backend):
+def run_one(name, smoke, backend=None):
     say.note(f"show {name}")
     report = frame.Report(name, smoke)
     report.backend = backend
