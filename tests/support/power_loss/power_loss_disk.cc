@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -190,7 +191,8 @@ int main(int argc, char** argv) {
   // The last process of a mount namespace unmounts what is in it while it ends. Were that the file
   // system on this disk, we would wait for our own answers for ever, and every sync(2) of the
   // machine with us.
-  CHECK_THAT(unshare(CLONE_NEWNS) == 0);
+  // Requires: the caller's mounts are private, or it would lose this one too.
+  CHECK_THAT(unshare(CLONE_NEWNS) == 0 && umount2(argv[3], MNT_DETACH) == 0);
   std::printf("ready\n");
   std::fflush(stdout);
   serve(fuse_get_session(instance), signals, served);
