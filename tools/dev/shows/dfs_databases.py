@@ -33,7 +33,7 @@ def killing(servers, seconds):
 def one(report, servers, mount, kind, seconds):
     say.note(kind)
     folder = mount / kind
-    folder.mkdir()
+    servers.box.output(["mkdir", folder])
     process = subprocess.Popen(servers.box.inside([sys.executable, CLIENT, kind, folder, "--seconds", seconds]), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, text=True)
     if process.stdout.readline().strip() != "started":

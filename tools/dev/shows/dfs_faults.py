@@ -25,7 +25,7 @@ class Load:
 
     def __init__(self, box, mount, name, seconds):
         self.folder, self.record = mount / name, box.folder / f"{name}.record"
-        self.folder.mkdir()
+        box.output(["mkdir", self.folder])
         self.box = box
         self.process = subprocess.Popen(
             box.inside([sys.executable, LOAD, "run", self.folder, self.record, "--seconds", seconds]), stdin=subprocess.DEVNULL,

@@ -62,9 +62,9 @@ class Sandbox:
 
     def __exit__(self, *_):
         self._holder.stdin.close()
-        self._holder.wait(timeout=30)
+        self._holder.wait(timeout=120)
         for process in self._spawned:
-            process.wait(timeout=30)
+            process.wait(timeout=120)
         shutil.rmtree(self.folder)
 
     def inside(self, argv, host=None):
