@@ -7,6 +7,7 @@ of its own on one switch, whose cables can be cut.
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -62,6 +63,9 @@ class Sandbox:
 
     def __exit__(self, *_):
         self._holder.stdin.close()
+        for process in self._spawned:
+            # nsenter stops itself when what it runs is stopped, and then does not see its end.
+            process.send_signal(signal.SIGCONT)
         self._holder.wait(timeout=120)
         for process in self._spawned:
             process.wait(timeout=120)
