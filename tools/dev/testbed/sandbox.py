@@ -26,6 +26,7 @@ class Sandbox:
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"gestalt-{self.label}-", dir="/var/tmp"))
+        self.folder.chmod(0o755)  # databases run as users of their own
         # Its process 1 ends when its standard input does, so also when this process is killed; the kernel then ends the rest.
         self._holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc", "--propagation", "private", "cat"],
