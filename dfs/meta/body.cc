@@ -111,9 +111,7 @@ class Body final : public rest::DaemonBody {
     configurations_ =
         replication::make_coordination_store(std::move(options), *coordination_queue_, timers_);
     replication::GroupOptions group;
-    group.replica.self = self;
-    group.replica.incarnation = base::system_rng().next();
-    group.replica.min_in_sync = config_.min_in_sync;
+    group.replica = replication::replica_options(self, config_.min_in_sync);
     group.group = kGroup;
     group_ = TRY(replication::start_group(std::move(group), *journal_, *state_, *configurations_,
                                           peers_->links(kGroup), timers_));

@@ -71,4 +71,16 @@ Result<std::unique_ptr<Group>> start_group(GroupOptions options, Journal& journa
   return std::unique_ptr<Group>(std::move(member));
 }
 
+ReplicaOptions replica_options(const NodeId& self, std::size_t min_in_sync) {
+  ReplicaOptions options;
+  options.self = self;
+  options.incarnation = base::system_rng().next();
+  options.min_in_sync = min_in_sync;
+  options.times = {.lease = std::chrono::milliseconds(450),
+                   .grace = std::chrono::milliseconds(700)};
+  options.heartbeat = std::chrono::milliseconds(110);
+  options.member_silence = std::chrono::milliseconds(600);
+  return options;
+}
+
 }  // namespace dfs::replication

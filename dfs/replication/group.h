@@ -57,6 +57,10 @@ struct GroupOptions {
   const Rules* rules = nullptr;  // unset: the right ones. Outlives the group
 };
 
+// Of a daemon. The times suit machines of one site: a primary that died is replaced within a
+// second, and a process that stands still for half a second keeps its place.
+ReplicaOptions replica_options(const NodeId& self, std::size_t min_in_sync);
+
 class Group {
  public:
   // The entry's answer from StateMachine::apply. Never called from within propose(). Errors:

@@ -139,9 +139,8 @@ class Body final : public rest::DaemonBody {
         [&](GroupNumber group,
             replication::StateMachine& machine) -> Result<std::unique_ptr<replication::Group>> {
           replication::GroupOptions options;
-          options.replica.self = NodeId(superblock_.disk);
-          options.replica.incarnation = base::system_rng().next();
-          options.replica.min_in_sync = config_.min_in_sync;
+          options.replica =
+              replication::replica_options(NodeId(superblock_.disk), config_.min_in_sync);
           options.group = group;
           std::unique_ptr<replication::Group> started = TRY(replication::start_group(
               options, *journal_, machine, configurations, peers_->links(group), timers_));
