@@ -81,11 +81,13 @@ Position ChangeLog::add(Entry entry) {
     inode->last_position = position;
     ++inode->pending;
   }
-  if (entries_.size() >= limits_.entries_early) {
-    demand(position);
-  } else if (!timer_) {
-    timer_ = timers_.after(limits_.delay, [this] {
+  // Never from within: the caller has not noted the position yet, and what is sent is gone.
+  const bool is_early = entries_.size() >= limits_.entries_early;
+  if (!timer_ || (is_early && !is_early_)) {
+    is_early_ = is_early;
+    timer_ = timers_.after(is_early ? base::Duration(0) : limits_.delay, [this] {
       const base::TimerHandle fired = std::move(timer_);
+      is_early_ = false;
       demand(last());
     });
   }

@@ -116,6 +116,7 @@ class ChangeLog {
   bool is_pumping_ = false;
   std::multimap<Position, Done<Nothing>> waiting_;
   base::TimerHandle timer_;
+  bool is_early_ = false;  // it fires at once
 };
 
 }  // namespace dfs::client
