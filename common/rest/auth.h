@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who calls: peer credentials on the unix socket, tokens on TCP. No route is open to a caller
-// without credentials.
+// without credentials but those whose scope is kPublic (route.h).
 #pragma once
 
 #include <sys/types.h>

@@ -45,14 +45,19 @@ std::string operation_id(const Row& row) {
   return id;
 }
 
+// OpenAPI 3.1 lets schemes other than OAuth list the roles that a call needs.
+Json security_of(const Scope& scope) {
+  if (scope.is_public()) return Json::array();
+  const Json roles = Json::array({std::string(scope.name())});
+  return Json::array({Json{{"bearer", roles}}, Json{{"basic", roles}}});
+}
+
 Json operation_of(const Row& row) {
   const std::string scope(row.scope.name());
   Json operation = {{"operationId", operation_id(row)},
                     {"summary", row.summary},
                     {"x-gestalt-scope", scope},
-                    // OpenAPI 3.1 lets schemes other than OAuth list the roles that a call needs.
-                    {"security", Json::array({Json{{"bearer", Json::array({scope})}},
-                                              Json{{"basic", Json::array({scope})}}})},
+                    {"security", security_of(row.scope)},
                     {"responses",
                      {{"2XX", {{"description", "Success"}}},
                       {"default", {{"$ref", "#/components/responses/Problem"}}}}}};

@@ -2,7 +2,7 @@
 // Route tables: the one place where a service says which requests exist, who may send them and
 // where they run.
 //
-// 1. A row without a scope does not compile.
+// 1. A row without a scope does not compile; being open to everybody is a scope too, kPublic.
 // 2. A path segment `{name}` matches one segment that is not empty; a last segment `{name...}`
 // matches the rest of the path, empty segments left out, so that "/v2/apps//demo/web" gives
 // "demo/web". It needs at least one segment.
@@ -30,10 +30,16 @@ class Scope {
  public:
   explicit constexpr Scope(std::string_view name) : name_(name) {}
   constexpr std::string_view name() const { return name_; }
+  constexpr bool is_public() const { return name_ == "public"; }
 
  private:
   std::string_view name_;
 };
+
+// Open to everybody, also to callers without credentials or with wrong ones, whom the handler sees
+// as the principal "anonymous". docs/reference/public-routes.md lists every such route of every
+// daemon; a test compares.
+inline constexpr Scope kPublic("public");
 
 // on_loop: under 5 ms, no I/O but LMDB reads. on_worker: everything that blocks.
 enum class Run { on_loop, on_worker };

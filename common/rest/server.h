@@ -11,9 +11,9 @@
 // 4. Bodies are counted against the route's limit while they arrive: 413.
 // 5. Connection memory, connections in all and per address are bounded.
 // Order for each request: limits, route, credentials, scope, body, handler. A caller without
-// credentials learns nothing: unknown routes answer 401 to it as known ones do. HEAD runs the GET
-// handler and sends no body. Threads: make, routes and shutdown on the loop thread.
-// Source: libmicrohttpd 0.9.72 or later.
+// credentials learns nothing: unknown routes answer 401 to it as known ones do, and only public
+// routes answer otherwise. HEAD runs the GET handler and sends no body. Threads: make, routes and
+// shutdown on the loop thread. Source: libmicrohttpd 0.9.72 or later.
 #pragma once
 
 #include <chrono>
@@ -80,8 +80,10 @@ class Server {
 };
 
 // GET /health, /metrics and /openapi.json, which every daemon has. `health` returns {"status":
-// "ok"|"degraded", …}.
+// "ok"|"degraded", …}. `health_scope`: kPublic for daemons whose callers have other credentials
+// than tokens of the node.
 void add_standard_routes(RouteTable& table, Metrics& metrics, std::string title,
-                         std::function<base::Json()> health);
+                         std::function<base::Json()> health,
+                         Scope health_scope = Scope("health:read"));
 
 }  // namespace rest

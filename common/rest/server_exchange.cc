@@ -139,15 +139,16 @@ Result<void> Exchange::authorize(std::string_view method) {
   Result<RouteTable::Match> match = route(method);
   Result<Principal> principal =
       connection.listener.server.parts.authenticator.authenticate(credentials);
-  if (!principal) return std::move(principal).error();
-  request.principal = *std::move(principal);
+  const bool is_public = match && match->row->scope.is_public();
+  if (!principal && !is_public) return std::move(principal).error();
+  request.principal = principal ? *std::move(principal) : Principal{"anonymous", {}};
   if (!match) return std::move(match).error();
   row_ = match->row;
   row_index_ = match->index;
   body_max_ = row_->limits.body_max;
   request.path = std::move(match->path);
   request.path_parameters = std::move(match->parameters);
-  if (!request.principal.has(row_->scope.name())) {
+  if (!is_public && !request.principal.has(row_->scope.name())) {
     return Error{Code::permission_denied,
                  "this needs the scope '" + std::string(row_->scope.name()) + "'", "scope_missing"};
   }

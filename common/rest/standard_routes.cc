@@ -6,10 +6,10 @@
 namespace rest {
 
 void add_standard_routes(RouteTable& table, Metrics& metrics, std::string title,
-                         std::function<base::Json()> health) {
+                         std::function<base::Json()> health, Scope health_scope) {
   table.add(Row{Method::get,
                 "/health",
-                Scope("health:read"),
+                health_scope,
                 Run::on_loop,
                 [health = std::move(health)](const Request&) -> base::Result<Response> {
                   return Response::json(health());

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Shows exposure.py an open unit, hardening.py a weak executable and pages.py a page that lags behind."""
+"""Shows exposure.py an open unit, hardening.py a weak executable, pages.py a page that lags behind and public_routes.py
+a route that is open in silence."""
 import os
 import subprocess
 import tempfile
@@ -9,6 +10,7 @@ import unittest
 import exposure
 import hardening
 import pages
+import public_routes
 
 OPEN_UNIT = "[Service]\nExecStart=/bin/true\n"
 CLOSED_UNIT = OPEN_UNIT + "".join(line + "\n" for line in (
@@ -50,6 +52,31 @@ class Exposure(unittest.TestCase):
     def test_text_that_is_no_unit_is_an_error(self):
         with self.assertRaises(ValueError):
             self.check({"a.service": "not a unit\n"}, {"a.service": (9, 9, "")})
+
+
+class PublicRoutes(unittest.TestCase):
+    PAGE = "text\n- `GET /health` — gestalt-a — balancers\n- POST /oauth/{x} — gestalt-a — how one logs in\n"
+
+    def test_a_page_that_tells_all(self):
+        rows = {"gestalt-a": {"GET /health", "POST /oauth/{x}"}, "gestalt-b": set()}
+        self.assertEqual([], public_routes.compare(rows, public_routes.listed(self.PAGE)))
+
+    def test_a_route_that_is_not_listed_and_one_that_is_gone(self):
+        wrong = public_routes.compare({"gestalt-b": {"GET /health"}, "gestalt-a": {"GET /health"}},
+                                      public_routes.listed(self.PAGE))
+        self.assertEqual(2, len(wrong))
+        self.assertIn("gestalt-a: POST /oauth/{x} is listed", wrong[0])
+        self.assertIn("gestalt-b: GET /health is open", wrong[1])
+
+    def test_a_program_is_asked_for_its_rows(self):
+        with tempfile.TemporaryDirectory(prefix="tidy-test-") as folder:
+            program = os.path.join(folder, "daemon")
+            with open(program, "w", encoding="utf-8") as file:
+                file.write('#!/bin/sh\n[ "$1" = --help ] && echo "  --dump-routes  print" && exit\n'
+                           """echo '[{"method":"GET","path":"/a","scope":"public"},{"method":"PUT","path":"/b","scope":"x:y"}]'\n""")
+            os.chmod(program, 0o755)
+            self.assertEqual({"GET /a"}, public_routes.public_rows(program))
+            self.assertIsNone(public_routes.public_rows("/bin/true"))
 
 
 class Hardening(unittest.TestCase):

@@ -21,6 +21,7 @@ constexpr rest::Route<Service> kRoutes[] = {
      none,
      "Change",
      {.body_max = 1024}},
+    {rest::Method::get, "/login", rest::kPublic, rest::Run::on_loop, none, "Open"},
 };
 
 }  // namespace
@@ -38,6 +39,7 @@ TEST(OpenApi, the_document_follows_the_table) {
   STRCMP_EQUAL(R"([{"bearer":["app:write"]},{"basic":["app:write"]}])",
                path["put"]["security"].dump().c_str());
   STRCMP_EQUAL("id", path["get"]["parameters"][0]["name"].get<std::string>().c_str());
+  STRCMP_EQUAL("[]", api["paths"]["/login"]["get"]["security"].dump().c_str());
   LONGS_EQUAL(1024, path["put"]["requestBody"]["x-gestalt-bytes-max"].get<int>());
   CHECK_FALSE(path["get"].contains("requestBody"));
   STRCMP_EQUAL("#/components/responses/Problem",
@@ -50,6 +52,7 @@ TEST(OpenApi, the_document_follows_the_table) {
 TEST(OpenApi, the_dump_lists_every_row) {
   STRCMP_EQUAL(
       R"([{"method":"GET","path":"/v2/apps/{id...}","run":"on_loop","scope":"app:read"},)"
-      R"({"method":"PUT","path":"/v2/apps/{id...}","run":"on_worker","scope":"app:write"}])",
+      R"({"method":"PUT","path":"/v2/apps/{id...}","run":"on_worker","scope":"app:write"},)"
+      R"({"method":"GET","path":"/login","run":"on_loop","scope":"public"}])",
       rest::dump_routes(table).dump().c_str());
 }

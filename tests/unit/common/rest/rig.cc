@@ -48,6 +48,8 @@ void Rig::add_routes() {
   });
   add(Method::get, "/big", "app:read", Run::on_loop,
       [](const Request&) -> Result<Response> { return Response::text(std::string(8 << 20, 'b')); });
+  add(Method::get, "/open/{x}", "public", Run::on_loop, echo_path);
+  add(Method::post, "/open", "public", Run::on_worker, echo_body);
   add(Method::get, "/created", "app:read", Run::on_loop,
       [](const Request&) -> Result<Response> { return Response::no_content(); });
 }

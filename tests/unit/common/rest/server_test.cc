@@ -116,8 +116,27 @@ TEST(Server, every_route_refuses_callers_without_credentials) {
     }
     const Reply reply = client.ask(row["method"].get<std::string>() + " " + path +
                                    " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab");
-    LONGS_EQUAL(401, reply.status);
+    LONGS_EQUAL(row["scope"] == "public" ? 200 : 401, reply.status);
   }
+}
+
+TEST(Server, a_public_route_takes_callers_without_credentials_and_with_wrong_ones) {
+  Rig rig;
+  RawClient client(rig.server->port());
+  STRCMP_EQUAL("/open/1|anonymous", client.ask(get("/open/1", "")).body.c_str());
+  STRCMP_EQUAL("/open/1|anonymous", client.ask(get("/open/1", "wrong")).body.c_str());
+  STRCMP_EQUAL("/open/1|token:reader", client.ask(get("/open/1", "reader")).body.c_str());
+  STRCMP_EQUAL("abc", client.ask(post("/open", "abc", "")).body.c_str());
+}
+
+TEST(Server, around_a_public_route_nothing_else_is_open) {
+  Rig rig;
+  RawClient client(rig.server->port());
+  for (const char* path : {"/open", "/open/1/2", "/open/..", "/open/%2e%2e/echo/1", "/open/%00"}) {
+    LONGS_EQUAL(401, client.ask(get(path, "")).status);
+  }
+  LONGS_EQUAL(401, client.ask(post("/open/1", "abc", "")).status);
+  LONGS_EQUAL(200, client.ask(get("/open/%2e%2e%2e", "")).status);
 }
 
 TEST(Server, a_scope_that_was_not_granted_is_403) {
