@@ -24,6 +24,7 @@
 namespace rest {
 
 enum class Method { get, post, put, patch, del };
+inline constexpr std::size_t kMethods = 5;
 std::string_view method_name(Method method);
 
 // Who calls. `scopes` were granted by the Authenticator; the frame compares them with the route's

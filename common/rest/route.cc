@@ -46,60 +46,92 @@ RouteTable::Shape RouteTable::parse_shape(std::string_view path) {
 void RouteTable::add(Row row) {
   Shape shape = parse_shape(row.path);
   CHECK_THAT(!row.scope.name().empty());
-  const auto same = [](const Segment& a, const Segment& b) {
-    return a.kind == b.kind && (a.kind != Segment::Kind::literal || a.text == b.text);
-  };
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    CHECK_THAT(rows_[i].method != row.method ||
-               !std::equal(shape.begin(), shape.end(), shapes_[i].begin(), shapes_[i].end(), same));
+  std::size_t node = 0;
+  bool is_rest = false;
+  for (const Segment& segment : shape) {
+    std::size_t next = nodes_.size();
+    switch (segment.kind) {
+      case Segment::Kind::rest: is_rest = true; continue;
+      case Segment::Kind::literal:
+        next = nodes_[node].literals.emplace(segment.text, next).first->second;
+        break;
+      case Segment::Kind::parameter:
+        next = nodes_[node].parameter.value_or(next);
+        nodes_[node].parameter = next;
+        break;
+    }
+    if (next == nodes_.size()) nodes_.emplace_back();
+    node = next;
   }
+  RowOfMethod& rows = is_rest ? nodes_[node].rests : nodes_[node].ends;
+  int& place = rows[static_cast<std::size_t>(row.method)];
+  CHECK_THAT(place == -1);
+  place = static_cast<int>(rows_.size());
   rows_.push_back(std::move(row));
   shapes_.push_back(std::move(shape));
 }
 
-Result<std::vector<RouteTable::PathSegment>> RouteTable::read_path(std::string_view raw_path) {
-  if (!raw_path.starts_with('/')) return path_error("the path must begin with '/'");
-  std::vector<PathSegment> path;
-  for (const std::string_view raw : base::split(raw_path.substr(1), '/')) {
-    Result<std::string> text = base::percent_decode(raw);
-    if (!text) return path_error("the path has a '%' without two hex digits");
-    for (const char c : *text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte < 0x20 || byte == 0x7f) return path_error("the path has a control character");
-      if (c == '\\') return path_error("the path has a backslash");
-    }
-    if (is_dots(*text)) return path_error("the path has a '.' or '..' segment");
-    if (!base::is_utf8(*text)) return path_error("the path is not UTF-8");
-    const bool has_slash = text->find('/') != std::string::npos;
-    path.push_back({*std::move(text), has_slash});
+Result<RouteTable::PathSegment> RouteTable::read_segment(std::string_view raw, Path& path) {
+  std::string_view text = raw;
+  if (raw.find('%') != std::string_view::npos) {
+    Result<std::string> decoded = base::percent_decode(raw);
+    if (!decoded) return path_error("the path has a '%' without two hex digits");
+    path.decoded.push_back(std::make_unique<const std::string>(*std::move(decoded)));
+    text = *path.decoded.back();
   }
-  while (!path.empty() && path.back().text.empty()) path.pop_back();
+  bool is_ascii = true;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) return path_error("the path has a control character");
+    if (c == '\\') return path_error("the path has a backslash");
+    is_ascii = is_ascii && byte < 0x80;
+  }
+  if (is_dots(text)) return path_error("the path has a '.' or '..' segment");
+  if (!is_ascii && !base::is_utf8(text)) return path_error("the path is not UTF-8");
+  return PathSegment{text, text.find('/') != std::string_view::npos};
+}
+
+Result<RouteTable::Path> RouteTable::read_path(std::string_view raw_path) {
+  if (!raw_path.starts_with('/')) return path_error("the path must begin with '/'");
+  Path path;
+  path.segments.reserve(8);  // enough for most
+  for (std::string_view left = raw_path; !left.empty();) {
+    left.remove_prefix(1);
+    const std::string_view raw = left.substr(0, left.find('/'));
+    left.remove_prefix(raw.size());
+    path.segments.push_back(TRY(read_segment(raw, path)));
+  }
+  while (!path.segments.empty() && path.segments.back().text.empty()) path.segments.pop_back();
   return path;
 }
 
-bool RouteTable::fits(const Shape& shape, const std::vector<PathSegment>& path) {
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i].kind == Segment::Kind::rest) return i < path.size();
-    if (i >= path.size() || path[i].text.empty() || path[i].has_slash) return false;
-    if (shape[i].kind == Segment::Kind::literal && shape[i].text != path[i].text) return false;
+bool RouteTable::Path::has_slash() const {
+  return std::any_of(segments.begin(), segments.end(),
+                     [](const PathSegment& segment) { return segment.has_slash; });
+}
+
+template <class Visit>
+bool RouteTable::walk(std::size_t node, const Path& path, std::size_t at,
+                      const Visit& visit) const {
+  const Node& here = nodes_[node];
+  if (at == path.segments.size()) return visit(here.ends);
+  const PathSegment& segment = path.segments[at];
+  if (!segment.text.empty() && !segment.has_slash) {
+    const auto literal = here.literals.find(segment.text);
+    if (literal != here.literals.end() && walk(literal->second, path, at + 1, visit)) return true;
+    if (here.parameter && walk(*here.parameter, path, at + 1, visit)) return true;
   }
-  return shape.size() == path.size();
+  return visit(here.rests);
 }
 
-bool RouteTable::is_better(const Shape& a, const Shape& b) {
-  return std::lexicographical_compare(
-      a.begin(), a.end(), b.begin(), b.end(),
-      [](const Segment& x, const Segment& y) { return x.kind < y.kind; });
-}
-
-Result<void> RouteTable::fill(const Shape& shape, const std::vector<PathSegment>& path,
-                              Match& match) {
+Result<void> RouteTable::fill(const Shape& shape, const Path& whole, Match& match) {
+  const std::vector<PathSegment>& path = whole.segments;
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (shape[i].kind != Segment::Kind::rest) {
       if (shape[i].kind == Segment::Kind::parameter) {
         match.parameters.emplace(shape[i].text, path[i].text);
       }
-      match.path += '/' + path[i].text;
+      (match.path += '/') += path[i].text;
       continue;
     }
     std::string rest;
@@ -120,46 +152,41 @@ Result<void> RouteTable::fill(const Shape& shape, const std::vector<PathSegment>
 }
 
 Result<RouteTable::Match> RouteTable::match(Method method, std::string_view raw_path) const {
-  const std::vector<PathSegment> path = TRY(read_path(raw_path));
-  const Shape* best = nullptr;
+  const Path path = TRY(read_path(raw_path));
   bool other_method = false;
   Match match;
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    if (rows_[i].method != method && other_method) continue;
-    if (!fits(shapes_[i], path)) continue;
-    if (rows_[i].method != method) {
-      other_method = true;
-    } else if (best == nullptr || is_better(shapes_[i], *best)) {
-      best = &shapes_[i];
-      match.row = &rows_[i];
-      match.index = i;
-    }
-  }
-  if (best != nullptr) {
-    TRY(fill(*best, path, match));
+  const bool found = walk(0, path, 0, [&](const RowOfMethod& rows) {
+    const int row = rows[static_cast<std::size_t>(method)];
+    other_method = other_method || rows != kNoRows;
+    if (row < 0) return false;
+    match.index = static_cast<std::size_t>(row);
+    return true;
+  });
+  if (found) {
+    match.row = &rows_[match.index];
+    TRY(fill(shapes_[match.index], path, match));
     return match;
   }
   if (other_method) {
     return Error{Code::unsupported, "this path does not take " + std::string(method_name(method)),
                  "method_not_allowed"};
   }
-  if (std::any_of(path.begin(), path.end(), [](const PathSegment& s) { return s.has_slash; })) {
-    return path_error("the path has an encoded slash");
-  }
+  if (path.has_slash()) return path_error("the path has an encoded slash");
   return Error{Code::not_found, "no such path", "route_unknown"};
 }
 
 std::vector<Method> RouteTable::methods(std::string_view raw_path) const {
   std::vector<Method> found;
-  const Result<std::vector<PathSegment>> path = read_path(raw_path);
+  const Result<Path> path = read_path(raw_path);
   if (!path) return found;
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    if (!fits(shapes_[i], *path)) continue;
-    if (std::find(found.begin(), found.end(), rows_[i].method) == found.end()) {
-      found.push_back(rows_[i].method);
-    }
+  std::array<bool, kMethods> taken{};
+  walk(0, *path, 0, [&](const RowOfMethod& rows) {
+    for (std::size_t i = 0; i < kMethods; ++i) taken[i] = taken[i] || rows[i] >= 0;
+    return false;
+  });
+  for (std::size_t i = 0; i < kMethods; ++i) {
+    if (taken[i]) found.push_back(static_cast<Method>(i));
   }
-  std::sort(found.begin(), found.end());
   return found;
 }
 

@@ -107,3 +107,38 @@ TEST(RouteTable, a_known_path_with_another_method_names_the_methods_it_takes) {
   LONGS_EQUAL(0, table.methods("/nothing").size());
   CHECK_ERROR(Code::not_found, "route_unknown", table.match(Method::get, "/v2"));
 }
+
+TEST(RouteTable, each_of_many_rows_is_found_and_nothing_beside_them) {
+  rest::RouteTable many;
+  for (int i = 0; i < 100; ++i) {
+    const std::string mount = "/service" + std::to_string(i);
+    for (const char* tail : {"/{a}/x", "/{a}/{b}", "/list/{c...}", "/list/all"}) {
+      add(many, Method::get, (mount + tail).c_str());
+    }
+  }
+  for (const rest::Row& row : many.rows()) {
+    std::string path = row.path;
+    for (std::size_t at = 0; (at = path.find_first_of("{}.", at)) != std::string::npos;) {
+      path.erase(at, 1);
+    }
+    STRCMP_EQUAL(row.path.c_str(), row_of(many, path.c_str()).c_str());
+    STRCMP_EQUAL("route_unknown", row_of(many, ("/x" + path).c_str()).c_str());
+  }
+}
+
+TEST(RouteTable, a_literal_that_leads_nowhere_gives_way_to_a_parameter_or_the_rest) {
+  rest::RouteTable odd;
+  add(odd, Method::get, "/a/b/c");
+  add(odd, Method::put, "/a/b/e");
+  add(odd, Method::get, "/a/{x}/d");
+  add(odd, Method::get, "/a/{x}/e");
+  add(odd, Method::get, "/a/{rest...}");
+  STRCMP_EQUAL("/a/b/c", row_of(odd, "/a/b/c").c_str());
+  STRCMP_EQUAL("/a/{x}/d", row_of(odd, "/a/b/d").c_str());
+  STRCMP_EQUAL("/a/{x}/e", row_of(odd, "/a/b/e").c_str());
+  STRCMP_EQUAL("/a/b/e", row_of(odd, "/a/b/e", Method::put).c_str());
+  STRCMP_EQUAL("/a/{rest...}", row_of(odd, "/a/b/f").c_str());
+  STRCMP_EQUAL("/a/{rest...}", row_of(odd, "/a/b%2Fc").c_str());
+  STRCMP_EQUAL("method_not_allowed", row_of(odd, "/a/b/c", Method::post).c_str());
+  LONGS_EQUAL(2, odd.methods("/a/b/e").size());
+}
