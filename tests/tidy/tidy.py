@@ -103,6 +103,15 @@ def check_direction(tree):
                 mine, theirs = inner_folder(path, folder), inner_folder(target, other)
                 if mine != theirs and theirs not in OPEN:
                     yield Violation(path, line, "direction", f"node/{mine} may include node/api only, not node/{theirs}")
+            elif folder == other == "services":
+                yield from check_services(path, line, target)
+
+
+def check_services(path, line, target):
+    """A service may include its own folder, services/framework and what another shows in services/<x>/api."""
+    mine, theirs = inner_folder(path, "services"), inner_folder(target, "services")
+    if mine and mine != theirs and theirs != "framework" and not re.match(r"services/\w+/api/", target):
+        yield Violation(path, line, "direction", f"services/{mine} may include services/{theirs}/api only")
 
 
 def check_third_party(tree):

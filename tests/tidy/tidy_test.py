@@ -55,6 +55,11 @@ class Planted(unittest.TestCase):
     def test_a_good_tree_is_tidy(self):
         self.expect({})
 
+    def test_a_service_that_reaches_into_another(self):
+        self.expect({"services/meta/a.h": H + '#include "services/event/b.h"\n', "services/event/b.h": H},
+                    ("direction", "services/meta/a.h", 4))
+        self.expect({"services/meta/a.h": H + '#include "services/event/api/b.h"\n', "services/event/api/b.h": H})
+
     def test_an_include_that_points_up(self):
         self.expect({"common/base/a.h": H + '#include "common/rest/b.h"\n', "common/rest/b.h": H},
                     ("direction", "common/base/a.h", 4))
