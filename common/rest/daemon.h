@@ -66,5 +66,9 @@ int run_daemon(int argc, char** argv, const DaemonSpec& spec);
 base::Result<std::vector<ListenerOptions>> read_listeners(const base::Json& config,
                                                           std::string_view field,
                                                           std::vector<ListenerOptions> fallback);
+// "limits": {"requests_per_second", "requests_burst", "address_requests_per_second",
+// "address_requests_burst", "connections_max", "connections_per_address_max"} as every daemon's
+// configuration has it; what is absent keeps its default. Errors: invalid_argument field_*.
+base::Result<ServerLimits> read_limits(const base::Json& config, std::string_view field = "limits");
 
 }  // namespace rest

@@ -24,6 +24,7 @@ namespace {
 
 constexpr int kBacklog = 256;
 constexpr std::size_t kListenersMax = 16;
+constexpr std::int64_t kConnectionsMax = 10'000;
 
 Error listener_error(std::string detail) {
   return Error{Code::invalid_argument, std::move(detail), "listener_invalid"};
@@ -159,6 +160,30 @@ Result<std::vector<ListenerOptions>> read_listeners(const base::Json& config,
         (*list)[i], base::child_pointer(fields.pointer_of(field), std::to_string(i)))));
   }
   return listeners;
+}
+
+Result<ServerLimits> read_limits(const base::Json& config, std::string_view field) {
+  ServerLimits limits;
+  base::Fields all(config);
+  const base::Json* json = all.find_object(field);
+  TRY(all.finish(base::UnknownFields::ignore));
+  if (json == nullptr) return limits;
+  base::Fields fields(*json, all.pointer_of(field));
+  const auto read_rate = [&](const std::string& prefix, Rate& rate) {
+    fields.optional(prefix + "requests_per_second", rate.per_second, {.min = 0, .max = 1e6});
+    fields.optional(prefix + "requests_burst", rate.burst, {.min = 1, .max = 1e6});
+  };
+  read_rate("", limits.per_principal);
+  read_rate("address_", limits.per_address);
+  const auto read_count = [&](std::string_view name, std::size_t& count) {
+    auto number = static_cast<std::int64_t>(count);
+    fields.optional(name, number, {.min = 1, .max = kConnectionsMax});
+    count = static_cast<std::size_t>(number);
+  };
+  read_count("connections_max", limits.connections_max);
+  read_count("connections_per_address_max", limits.connections_per_address_max);
+  TRY(fields.finish(base::UnknownFields::refuse));
+  return limits;
 }
 
 }  // namespace rest

@@ -48,6 +48,9 @@ HttpServer::HttpServer(Parts server_parts, const RouteTable& routes, ServerLimit
     : parts(server_parts),
       table(routes),
       limits(server_limits),
+      principals(server_limits.per_principal),
+      addresses(server_limits.per_address),
+      health(server_limits.health_per_address),
       id_prefix_(base::to_hex(base::system_rng().token(6)).substr(0, 12) + "-"),
       row_metrics_(routes.rows().size() + 1),
       self_(std::make_shared<HttpServer*>(this)) {

@@ -9,7 +9,12 @@
 // 3. Content-Length together with Transfer-Encoding, two Content-Lengths, or a Transfer-Encoding
 // other than chunked are refused with 400 and close.
 // 4. Bodies are counted against the route's limit while they arrive: 413.
-// 5. Connection memory, connections in all and per address are bounded.
+// 5. Connection memory, connections in all and per address are bounded. A newcomer beyond takes the
+// place of one that waits for a request or has none that is granted; where there is no such one it
+// is answered /health only, and closed.
+// 6. Requests per second are bounded for each principal and each address: 429 with Retry-After,
+// after a moment, so that asking again at once gains nothing. /health has a rate of its own, and
+// who is known by the unix socket is part of the node and not counted.
 // Order for each request: limits, route, credentials, scope, body, handler. A caller without
 // credentials learns nothing: unknown routes answer 401 to it as known ones do, and only public
 // routes answer otherwise. HEAD runs the GET handler and sends no body. Threads: make, routes and
@@ -23,6 +28,7 @@
 
 #include "common/rest/auth.h"
 #include "common/rest/metrics.h"
+#include "common/rest/rate_limit.h"
 #include "common/rest/route.h"
 #include "common/sys/event_loop.h"
 
@@ -52,6 +58,9 @@ struct ServerLimits {
       std::chrono::seconds(120);      // keep-alive connections without a request
   std::size_t connections_max = 512;  // of each listener
   std::size_t connections_per_address_max = 128;
+  Rate per_principal = {.per_second = 1000, .burst = 5000};
+  Rate per_address = {.per_second = 2000, .burst = 10'000};
+  Rate health_per_address = {.per_second = 100, .burst = 200};
   std::size_t connection_memory_bytes = 16 << 10;
   std::size_t streams_max = 64;
 };

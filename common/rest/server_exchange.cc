@@ -17,6 +17,8 @@ using base::Result;
 namespace {
 
 constexpr std::size_t kRequestIdMax = 64;
+// A refusal costs as much as an answer: who floods gets no more than ten a second on a connection.
+constexpr base::Duration kHoldBack = std::chrono::milliseconds(100);
 
 struct HeaderReader {
   std::map<std::string, std::string, std::less<>> headers;
@@ -132,7 +134,43 @@ Result<RouteTable::Match> Exchange::route(std::string_view method) {
   return match;
 }
 
+Result<void> Exchange::limit(RateLimiter& limiter, const std::string& key, std::string_view what) {
+  const RateLimiter::Verdict verdict = limiter.take(key, started_);
+  if (verdict.is_allowed) return {};
+  retry_after_s_ = std::chrono::ceil<std::chrono::seconds>(verdict.wait).count();
+  if (verdict.is_first_refusal) {
+    base::log::write(base::log::Level::notice, "REST_RATE_EXCEEDED",
+                     "a caller asks more often than it may, answered 429",
+                     {{"request", request.id},
+                      {"path", raw_path},
+                      {"peer", request.peer},
+                      {std::string(what), key}});
+  }
+  connection.listener.server.parts.metrics
+      .counter("http_rate_exceeded_total", "Requests that came too often.",
+               {{"by", std::string(what)}})
+      .add();
+  return Error{Code::throttled,
+               "more requests than this " + std::string(what) + " may send, ask again in " +
+                   std::to_string(retry_after_s_) + " s",
+               "rate_exceeded"};
+}
+
+Result<void> Exchange::admit() {
+  HttpServer& server = connection.listener.server;
+  if (connection.is_spare) {
+    must_close_ = true;
+    if (!is_health()) {
+      return Error{Code::unavailable, "as many connections as are allowed are busy",
+                   "connections_exhausted"};
+    }
+  }
+  if (connection.address.empty()) return {};
+  return limit(is_health() ? server.health : server.addresses, connection.address, "address");
+}
+
 Result<void> Exchange::authorize(std::string_view method) {
+  TRY(admit());
   Credentials credentials{connection.credentials, ""};
   if (const auto header = request.find_header("authorization")) credentials.authorization = *header;
   // Looked up first but told last: who has no credentials learns nothing about the paths.
@@ -141,7 +179,11 @@ Result<void> Exchange::authorize(std::string_view method) {
       connection.listener.server.parts.authenticator.authenticate(credentials);
   const bool is_public = match && match->row->scope.is_public();
   if (!principal && !is_public) return std::move(principal).error();
+  const bool is_counted = principal && !is_health() && !credentials.authorization.empty();
   request.principal = principal ? *std::move(principal) : Principal{"anonymous", {}};
+  if (is_counted) {
+    TRY(limit(connection.listener.server.principals, request.principal.name, "principal"));
+  }
   if (!match) return std::move(match).error();
   row_ = match->row;
   row_index_ = match->index;
@@ -214,11 +256,20 @@ bool Exchange::on_body(std::string_view data) {
 }
 
 bool Exchange::on_complete() {
-  if (refusal_) return send(*refusal_);
+  if (refusal_) return retry_after_s_ > 0 ? hold_back() : send(*refusal_);
   state_ = State::handling;
   connection.enter(Phase::handler, row_->limits.handler_max);
   if (row_->run == Run::on_loop) return send(row_->handler(request));
   return submit();
+}
+
+bool Exchange::hold_back() {
+  state_ = State::handling;
+  result_ = *refusal_;
+  connection.enter(Phase::handler, kHoldBack * 10);
+  connection.suspend();
+  held_ = connection.listener.server.parts.loop.after(kHoldBack, [this] { connection.resume(); });
+  return true;
 }
 
 bool Exchange::submit() {

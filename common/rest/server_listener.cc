@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "common/base/config.h"
 #include "common/rest/server_parts.h"
@@ -29,6 +30,14 @@ constexpr const char* kTlsPriorities =
     "+CHACHA20-POLY1305";
 // Rounds of the library in one go before other events of the loop get their turn.
 constexpr int kRoundsMax = 16;
+// Connections that the library takes beyond the limits: those that are closed to make room, and
+// those that ask for /health.
+constexpr std::size_t kSpareConnections = 64;
+constexpr base::Duration kSpareDeadline = std::chrono::seconds(1);
+// A request line and headers that take longer make room for others when it is needed: gladly, or
+// when there is nobody else.
+constexpr base::Duration kSlowRequest = std::chrono::seconds(1);
+constexpr base::Duration kYoungRequest = std::chrono::milliseconds(500);
 constexpr std::size_t kPemBytesMax = 1 << 20;
 
 Connection* connection_of(MHD_Connection* handle) {
@@ -78,6 +87,7 @@ void on_connection(void* closure, MHD_Connection* handle, void** context,
   if (what == MHD_CONNECTION_NOTIFY_STARTED) {
     auto connection = std::make_unique<Connection>(listener, handle);
     connection->place = listener.connections.insert(listener.connections.end(), connection.get());
+    listener.make_room(*connection);
     *context = connection.release();
     return;
   }
@@ -101,19 +111,45 @@ MHD_OptionItem text(MHD_OPTION option, const char* value) {
   return {option, 0, const_cast<char*>(value)};
 }
 
-std::string describe_peer(MHD_Connection* handle) {
+struct Peer {
+  std::string name;     // with its port
+  std::string address;  // as limits count it
+};
+
+Peer describe_peer(MHD_Connection* handle) {
   const MHD_ConnectionInfo* info =
       MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  if (info == nullptr || info->client_addr == nullptr) return "unknown";
+  if (info == nullptr || info->client_addr == nullptr) return {"unknown", "unknown"};
   char text[INET6_ADDRSTRLEN] = "";
   if (info->client_addr->sa_family == AF_INET) {
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(info->client_addr);
     ::inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
-    return std::string(text) + ":" + std::to_string(ntohs(v4->sin_port));
+    return {std::string(text) + ":" + std::to_string(ntohs(v4->sin_port)), text};
   }
   const auto* v6 = reinterpret_cast<const sockaddr_in6*>(info->client_addr);
   ::inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
-  return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6->sin6_port));
+  Peer peer{"[" + std::string(text) + "]:" + std::to_string(ntohs(v6->sin6_port)), ""};
+  // A host has a whole network of 64 bits to choose addresses from.
+  in6_addr network = v6->sin6_addr;
+  std::memset(network.s6_addr + 8, 0, 8);
+  ::inet_ntop(AF_INET6, &network, text, sizeof text);
+  peer.address = std::string(text) + "/64";
+  return peer;
+}
+
+// How willingly a connection gives up its place, none: 0. Who has begun a request long ago and not
+// ended it goes first, then who waits for a next one; who is answered stays.
+int willingness(const Connection& connection, base::Instant now) {
+  const base::Duration age = now - connection.phase_began;
+  switch (connection.phase) {
+    case Phase::header: return age > kSlowRequest ? 3 : age > kYoungRequest ? 1 : 0;
+    case Phase::body: return connection.exchange->is_refused() ? 3 : 0;
+    case Phase::idle: return 2;
+    case Phase::handler:
+    case Phase::reply:
+    case Phase::stream: return 0;
+  }
+  return 0;
 }
 
 // Demands a certificate of the CA and lets the handshake fail without one; the library itself only
@@ -143,7 +179,9 @@ Connection::Connection(Listener& owner, MHD_Connection* mhd_handle)
       peer = "unix:uid=" + std::to_string(peer_ids.uid) + ",pid=" + std::to_string(peer_ids.pid);
     }
   } else {
-    peer = describe_peer(handle);
+    Peer found = describe_peer(handle);
+    peer = std::move(found.name);
+    address = std::move(found.address);
   }
   if (listener.wants_client_certificate) require_client_certificate(handle);
   enter(Phase::header, listener.server.limits.header_deadline);
@@ -166,7 +204,8 @@ void Connection::resume() {
 
 void Connection::enter(Phase next, base::Duration limit) {
   phase = next;
-  deadline = base::system_clock().now() + limit;
+  phase_began = base::system_clock().now();
+  deadline = phase_began + limit;
   listener.server.arm(*deadline);
 }
 
@@ -176,6 +215,7 @@ void Connection::enter(Phase next) {
 }
 
 void Connection::cut() {
+  is_cut = true;
   ::shutdown(fd, SHUT_RDWR);
   resume();
 }
@@ -205,8 +245,9 @@ Result<void> Listener::start(const ListenerOptions& options, sys::Fd listening,
   std::vector<MHD_OptionItem> items = {
       number(MHD_OPTION_LISTEN_SOCKET, static_cast<std::size_t>(listening.get())),
       number(MHD_OPTION_STRICT_FOR_CLIENT, 1),
-      number(MHD_OPTION_CONNECTION_LIMIT, limits.connections_max),
-      number(MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits.connections_per_address_max),
+      number(MHD_OPTION_CONNECTION_LIMIT, limits.connections_max + kSpareConnections),
+      number(MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+             limits.connections_per_address_max + kSpareConnections),
       number(MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.connection_memory_bytes),
       number(MHD_OPTION_CONNECTION_TIMEOUT, 0),  // see hazard 1
       callback(MHD_OPTION_NOTIFY_COMPLETED, on_completed, this),
@@ -252,6 +293,49 @@ Listener::~Listener() {
   }
   again_.reset();
   daemon_.reset();
+}
+
+// O(connections), for each new one.
+void Listener::make_room(Connection& newcomer) {
+  const base::Instant now = base::system_clock().now();
+  const bool has_address = !newcomer.address.empty();
+  std::size_t all = 1;
+  std::size_t of_address = 1;
+  std::size_t spare = 0;
+  for (const Connection* connection : connections) {
+    if (connection == &newcomer || connection->is_cut) continue;
+    if (connection->is_spare) {
+      ++spare;
+      continue;
+    }
+    ++all;
+    if (has_address && connection->address == newcomer.address) ++of_address;
+  }
+  const bool is_crowded_address = of_address > server.limits.connections_per_address_max;
+  if (!is_crowded_address && all <= server.limits.connections_max) return;
+  const auto choose = [&](const auto& may_leave) {
+    Connection* chosen = nullptr;
+    int most = 0;
+    for (Connection* connection : connections) {  // the oldest first
+      if (connection == &newcomer || connection->is_cut || !may_leave(*connection)) continue;
+      const int willing = willingness(*connection, now);
+      if (willing > most) {
+        most = willing;
+        chosen = connection;
+      }
+    }
+    return chosen;
+  };
+  Connection* leaves = choose([&](const Connection& connection) {
+    return !connection.is_spare && (!is_crowded_address || connection.address == newcomer.address);
+  });
+  if (leaves != nullptr) return leaves->cut();
+  newcomer.is_spare = true;
+  newcomer.enter(Phase::header,
+                 std::min<base::Duration>(kSpareDeadline, server.limits.header_deadline));
+  if (spare < kSpareConnections / 2) return;
+  leaves = choose([](const Connection& connection) { return connection.is_spare; });
+  if (leaves != nullptr) leaves->cut();
 }
 
 void Listener::stop_accepting() { const sys::Fd given_back(MHD_quiesce_daemon(daemon_.get())); }

@@ -56,6 +56,9 @@ struct Exchange {
   // The library's access handler; returns false to close the connection.
   bool on_call(const char* method, const char* version, const char* data, std::size_t* size);
 
+  // Nothing was granted to it: what it still sends is dropped.
+  bool is_refused() const { return refusal_.has_value(); }
+
   Connection& connection;
   Request request;
   std::string raw_path;
@@ -69,10 +72,16 @@ struct Exchange {
   bool on_body(std::string_view data);
   bool on_complete();
   base::Result<void> read_framing(std::string_view version);
+  // By its connection and address, before anything else is looked at.
+  base::Result<void> admit();
+  base::Result<void> limit(RateLimiter& limiter, const std::string& key, std::string_view what);
+  bool is_health() const { return raw_path == "/health"; }
   base::Result<void> authorize(std::string_view method);
   base::Result<RouteTable::Match> route(std::string_view method);
   bool dispatch();
   bool submit();
+  // Sends the refusal of a rate after a moment.
+  bool hold_back();
   // Hands the reply to the library. Requires: the library is in this connection's access handler.
   bool send(base::Result<Response> result);
   bool send_response(Response response);
@@ -84,6 +93,8 @@ struct Exchange {
   const char* uri_end_;  // in the library's buffer; only compared, never read
   bool is_head_ = false;
   bool must_close_ = false;
+  std::int64_t retry_after_s_ = 0;  // set: a rate was exceeded
+  sys::WatchHandle held_;
   bool chunked_ = false;
   std::uint64_t content_length_ = 0;
   std::size_t body_max_ = 0;
@@ -110,8 +121,12 @@ struct Connection {
   MHD_Connection* handle;
   int fd = -1;
   std::string peer;
+  std::string address;  // as limits count it: a network of 64 bits for IPv6; empty on a unix socket
   std::optional<PeerCredentials> credentials;
   Phase phase = Phase::header;
+  base::Instant phase_began;
+  bool is_spare = false;  // beyond the limits: for /health only
+  bool is_cut = false;
   std::optional<base::Instant> deadline;
   bool suspended = false;
   std::unique_ptr<Exchange> exchange;
@@ -137,6 +152,8 @@ class Listener {
   // Lets the library work until it has nothing ready. Requires: not called by the library.
   void run();
   void run_soon();
+  // Keeps the limits of connections, now that `newcomer` is one of them.
+  void make_room(Connection& newcomer);
 
   HttpServer& server;
   bool is_unix = false;
@@ -178,6 +195,9 @@ class HttpServer final : public Server {
   Parts parts;
   const RouteTable& table;
   const ServerLimits limits;
+  RateLimiter principals;
+  RateLimiter addresses;
+  RateLimiter health;
   std::size_t open_streams = 0;
   bool shutting_down = false;
 

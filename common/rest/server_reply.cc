@@ -6,6 +6,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/rest/server_parts.h"
@@ -111,7 +113,8 @@ bool Exchange::send(Result<Response> result) {
     }
     response.headers["Allow"] = allow;
   } else if (response.status == 429 || response.status == 503) {
-    response.headers.emplace("Retry-After", "1");
+    response.headers.emplace("Retry-After",
+                             std::to_string(std::max<std::int64_t>(1, retry_after_s_)));
   }
   return send_response(std::move(response));
 }

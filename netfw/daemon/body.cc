@@ -164,8 +164,9 @@ base::Result<void> Body::start() {
     return base::Json{{"status", engine_->figures().healthy ? "ok" : "degraded"}};
   });
   add_metrics();
-  server_ = TRY(rest::Server::make(
-      {context_.loop, context_.workers, authenticator_, context_.metrics}, table_, config_.listen));
+  server_ =
+      TRY(rest::Server::make({context_.loop, context_.workers, authenticator_, context_.metrics},
+                             table_, config_.listen, config_.limits));
   period_timer_ = context_.loop.every(kTickPeriod, [this] { tick_now(); });
   tick_now();
   return {};

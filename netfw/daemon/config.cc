@@ -112,6 +112,7 @@ base::Result<Config> read_config(const base::Json& json) {
   const base::Json* const peers = fields.find_object("peer_scopes");
   const base::Json* const policy = fields.find_object("policy");
   fields.find("listen");
+  fields.find("limits");
   TRY(fields.finish(base::UnknownFields::refuse));
   TRY(read_firewall(firewall, "/firewall", out));
   TRY(read_haproxy(haproxy, "/haproxy", out));
@@ -123,6 +124,7 @@ base::Result<Config> read_config(const base::Json& json) {
   }
   out.listen =
       TRY(rest::read_listeners(json, "listen", {{.unix_path = "/run/gestalt/netfwd.sock"}}));
+  out.limits = TRY(rest::read_limits(json));
   out.skeleton.folder = out.state_folder / "haproxy";
   out.skeleton.admin_socket = out.haproxy_run_folder / "admin.sock";
   out.skeleton.ipv6 = has_ipv6();

@@ -21,6 +21,7 @@ enum class HaproxyMode { unit, child, off };
 
 struct Config {
   std::vector<rest::ListenerOptions> listen;
+  rest::ServerLimits limits;
   std::filesystem::path state_folder = "/var/lib/gestalt/netfw";
   std::filesystem::path tokens_file = "/var/lib/gestalt/credentials/tokens.json";
   // User names on this machine and what they may do on the unix socket.

@@ -156,8 +156,9 @@ base::Result<void> Agent::make_server() {
   const auto listeners = TRY(rest::read_listeners(
       context_.config, "listen",
       {{.unix_path = config_.run_folder / "agentd.sock"}, {.address = "127.0.0.1", .port = 5051}}));
+  const auto limits = TRY(rest::read_limits(context_.config));
   server_ = TRY(rest::Server::make({context_.loop, context_.workers, *tokens_, context_.metrics},
-                                   table_, listeners));
+                                   table_, listeners, limits));
   return {};
 }
 

@@ -152,6 +152,7 @@ base::Result<Config> read_config(const Json& json) {
   fields.optional("pids_default", out.pids_default, {.min = 16, .max = 4'194'304});
   api::read_enum(fields, "user_namespaces", kUserNamespaces, out.user_namespaces);
   fields.find("listen");  // read by rest::read_listeners
+  fields.find("limits");  // read by rest::read_limits
   TRY(fields.finish(base::UnknownFields::refuse));
   return out;
 }

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   spec.check = [](const base::Json& json) -> base::Result<void> {
     TRY(node::agent::read_config(json));
     TRY(rest::read_listeners(json, "listen", {}));
+    TRY(rest::read_limits(json));
     return {};
   };
   spec.start = node::agent::start_agent;

@@ -54,7 +54,7 @@ class Body final : public rest::DaemonBody {
         options));
     add_routes(table_, service_.get());
     server_ = TRY(rest::Server::make({context_.loop, context_.workers, tokens_, context_.metrics},
-                                     table_, config.listen));
+                                     table_, config.listen, config.limits));
     base::log::info("MASTER_STARTED", "masterd leads",
                     {{"apps", std::to_string(service_->scheduler().apps().size())},
                      {"instances", std::to_string(service_->scheduler().instances().size())}});
@@ -100,8 +100,10 @@ Result<Config> read_config(const base::Json& json) {
     TRY(in.finish(base::UnknownFields::refuse));
   }
   fields.find("listen");
+  fields.find("limits");
   TRY(fields.finish(base::UnknownFields::refuse));
   config.listen = TRY(rest::read_listeners(json, "listen", default_listeners()));
+  config.limits = TRY(rest::read_limits(json));
   return config;
 }
 

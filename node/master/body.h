@@ -13,6 +13,7 @@ struct Config {
   std::string tokens_file = "/var/lib/gestalt/credentials/tokens.json";
   std::string netfw_socket = "/run/gestalt/netfwd.sock";  // empty: no netfwd
   std::vector<rest::ListenerOptions> listen;
+  rest::ServerLimits limits;
   std::map<std::string, std::vector<std::string>> peer_scopes;  // by user name
 };
 

@@ -54,6 +54,26 @@ TEST(Listeners, what_is_wrong_is_named) {
   }
 }
 
+TEST(Listeners, limits_have_defaults_and_each_can_be_set) {
+  const auto parse = [](const char* text) {
+    return rest::read_limits(UNWRAP(base::parse_json(text)));
+  };
+  const rest::ServerLimits defaults = UNWRAP(parse("{}"));
+  DOUBLES_EQUAL(rest::ServerLimits{}.per_principal.burst, defaults.per_principal.burst, 0);
+  const rest::ServerLimits limits =
+      UNWRAP(parse(R"({"limits":{"requests_per_second":0.5,"address_requests_burst":7,)"
+                   R"("connections_max":9,"connections_per_address_max":3}})"));
+  DOUBLES_EQUAL(0.5, limits.per_principal.per_second, 0);
+  DOUBLES_EQUAL(defaults.per_principal.burst, limits.per_principal.burst, 0);
+  DOUBLES_EQUAL(7, limits.per_address.burst, 0);
+  LONGS_EQUAL(9, limits.connections_max);
+  LONGS_EQUAL(3, limits.connections_per_address_max);
+  for (const char* bad : {R"({"limits":[]})", R"({"limits":{"requests_per_second":-1}})",
+                          R"({"limits":{"connections_max":0}})", R"({"limits":{"rate":1}})"}) {
+    CHECK_ERROR(Code::invalid_argument, "", parse(bad));
+  }
+}
+
 TEST(Listeners, a_path_that_is_not_a_socket_is_left_alone) {
   rest::ListenerOptions options;
   options.unix_path = "/etc/hostname";

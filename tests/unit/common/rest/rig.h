@@ -91,12 +91,15 @@ inline std::string unchunk(std::string_view text) {
 
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port) {
+  // `from`: the last number of the client's own address, 127.0.0.x.
+  explicit RawClient(std::uint16_t port, std::uint32_t from = 1) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + from);
+    fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_TRUE(::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     open(reinterpret_cast<sockaddr*>(&address), sizeof address);
   }
   explicit RawClient(const std::string& unix_path) {

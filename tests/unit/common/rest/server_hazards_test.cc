@@ -261,36 +261,6 @@ TEST(ServerHazards, a_stranger_cannot_make_us_read_a_large_body) {
   CHECK_TRUE(client.is_closed_by_server());
 }
 
-TEST(ServerHazards, connections_of_one_address_are_bounded) {
-  Rig rig({.connections_per_address_max = 3});
-  std::vector<std::unique_ptr<RawClient>> clients;
-  for (int i = 0; i < 3; ++i) {
-    clients.push_back(std::make_unique<RawClient>(rig.server->port()));
-    LONGS_EQUAL(200, clients.back()->ask(get("/echo/1")).status);
-  }
-  RawClient refused(rig.server->port());
-  CHECK_TRUE(refused.is_closed_by_server());
-  clients.clear();
-  rig.wait_until(
-      [&] { return rig.metrics.render().find("http_connections 0\n") != std::string::npos; });
-  RawClient welcome(rig.server->port());
-  LONGS_EQUAL(200, welcome.ask(get("/echo/1")).status);
-}
-
-TEST(ServerHazards, connections_in_all_are_bounded_and_the_next_waits_its_turn) {
-  rest::ServerLimits limits = kQuick;
-  limits.connections_max = 2;
-  Rig rig(limits);
-  RawClient first(rig.server->port());
-  RawClient second(rig.server->port());
-  LONGS_EQUAL(200, first.ask(get("/echo/1")).status);
-  LONGS_EQUAL(200, second.ask(get("/echo/1")).status);
-  RawClient third(rig.server->port());  // accepted by the kernel, not yet by us
-  third.send(get("/echo/3"));
-  first.close();
-  LONGS_EQUAL(200, third.reply().status);
-}
-
 TEST(ServerHazards, a_flood_of_slow_clients_ends_at_the_deadline) {
   Rig rig(kQuick);
   std::vector<std::unique_ptr<RawClient>> slow;
