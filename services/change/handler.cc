@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/change/handler.h"
+
+#include <algorithm>
+
+#include "common/base/text.h"
+#include "common/base/time_text.h"
+
+namespace services::change {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+
+constexpr std::size_t kReasonMax = 4096;
+constexpr std::size_t kDependenciesMax = 100;
+constexpr int kFreezesChainedMax = 1000;
+
+bool matches_any(const std::vector<std::string>& patterns, std::string_view action) {
+  return std::any_of(patterns.begin(), patterns.end(), [action](const std::string& pattern) {
+    return matches_action(pattern, action);
+  });
+}
+
+// 0 is the root; nullopt when the organisation is not an ancestor.
+std::optional<std::size_t> depth_of(std::span<const std::string> lineage, const std::string& org) {
+  const auto found = std::find(lineage.begin(), lineage.end(), org);
+  if (found == lineage.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - lineage.begin());
+}
+
+Result<std::int64_t> read_time(const base::Json* value, std::string pointer) {
+  if (value == nullptr) return std::int64_t{0};
+  auto time = parse_time(*value);
+  if (!time)
+    return Error{Code::invalid_argument, "an RFC 3339 time with a zone is expected",
+                 "field_invalid", 0, std::move(pointer)};
+  return time;
+}
+
+}  // namespace
+
+bool matches_action(std::string_view pattern, std::string_view action) {
+  const auto wanted = base::split(pattern, '.');
+  const auto given = base::split(action, '.');
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i] == "**" && i + 1 == wanted.size()) return true;
+    if (i >= given.size()) return false;
+    if (wanted[i] != "*" && wanted[i] != given[i]) return false;
+  }
+  return wanted.size() == given.size();
+}
+
+std::optional<Rule> find_rule(std::span<const Handler> handlers,
+                              std::span<const std::string> lineage, std::string_view action) {
+  std::vector<std::pair<std::size_t, const Handler*>> matching;
+  for (const Handler& handler : handlers) {
+    const auto depth = depth_of(lineage, handler.org_id);
+    if (depth && matches_any(handler.match_actions, action))
+      matching.emplace_back(*depth, &handler);
+  }
+  if (matching.empty()) return std::nullopt;
+  std::sort(matching.begin(), matching.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first < b.first : a.second->id < b.second->id;
+  });
+  Rule rule;
+  rule.first = matching.front().second;
+  for (const auto& [depth, handler] : matching) {
+    rule.quorum = std::max(rule.quorum, handler->quorum);
+    rule.needs_reason = rule.needs_reason || handler->needs_reason;
+    if (rule.approver_groups.empty()) rule.approver_groups = handler->approver_groups;
+    if (handler->deadline_s > 0 && (rule.deadline_s == 0 || handler->deadline_s < rule.deadline_s))
+      rule.deadline_s = handler->deadline_s;
+  }
+  return rule;
+}
+
+std::optional<std::int64_t> frozen_until(std::span<const Freeze> freezes,
+                                         std::span<const std::string> lineage,
+                                         std::string_view action, std::int64_t now_ms) {
+  std::int64_t until = now_ms;
+  for (int i = 0; i < kFreezesChainedMax; ++i) {
+    const std::int64_t before = until;
+    for (const Freeze& freeze : freezes) {
+      if (freeze.from_ms <= until && until < freeze.until_ms && depth_of(lineage, freeze.org_id) &&
+          matches_any(freeze.match_actions, action))
+        until = freeze.until_ms;
+    }
+    if (until == before) break;
+  }
+  if (until == now_ms) return std::nullopt;
+  return until;
+}
+
+Result<std::int64_t> parse_time(const base::Json& value) {
+  if (value.is_number_integer() && value.get<std::int64_t>() >= 0) return value.get<std::int64_t>();
+  if (value.is_string()) {
+    const base::WallTime time = TRY(base::parse_time(value.get_ref<const std::string&>()));
+    return time.time_since_epoch().count();
+  }
+  return Error{Code::invalid_argument, "a time is a text or milliseconds since 1970",
+               "time_invalid"};
+}
+
+Result<Wish> parse_wish(const base::Json& json, std::string_view pointer) {
+  Wish wish;
+  base::Fields fields(json, std::string(pointer));
+  fields.optional("reason", wish.reason, {.length_max = kReasonMax});
+  fields.optional("provider_id", wish.provider_id, {.length_max = 64});
+  fields.optional("dependencies", wish.dependencies, kDependenciesMax, {.length_max = 64});
+  const base::Json* at = fields.find("schedule");
+  const base::Json* deadline = fields.find("deadline");
+  TRY(fields.finish(base::UnknownFields::refuse));
+  wish.schedule_ms = TRY(read_time(at, fields.pointer_of("schedule")));
+  wish.deadline_ms = TRY(read_time(deadline, fields.pointer_of("deadline")));
+  return wish;
+}
+
+}  // namespace services::change
