@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the programs here share: times, percentiles, the row they print and the state of the machine.
+// What the programs here share: times, percentiles, the row they print and the state of the
+// machine.
 #pragma once
 
 #include <sys/resource.h>

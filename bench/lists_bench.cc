@@ -56,9 +56,10 @@ void serve(const std::string& folder, int ready) {
     node.address = "10.0.0." + std::to_string(i);
     node.resources = {1e6, std::int64_t{1} << 50, std::int64_t{1} << 50};
     node.port_last = 4999;
-    add((*tree)->create({node::api::place(node::api::kNodesPath, node.name), node::api::encode(node)}));
-    add((*tree)->create({node::api::place(node::api::kLivePath, node.name), "",
-                         coordination::Kind::ephemeral}));
+    add((*tree)->create(
+        {node::api::place(node::api::kNodesPath, node.name), node::api::encode(node)}));
+    add((*tree)->create(
+        {node::api::place(node::api::kLivePath, node.name), "", coordination::Kind::ephemeral}));
   }
   auto service = MasterService::start(
       {**loop, **tree, base::system_clock(), base::system_rng(), metrics}, {.netfw_socket = ""});
@@ -130,14 +131,15 @@ int main(int argc, char** argv) {
   std::printf("lists-bench: %d apps, %.0f s each\n", apps, seconds);
   Connection connection = Connection::to_unix(socket);
   deploy(connection, apps);
-  for (const char* list : {static_cast<const char*>(nullptr), "/v2/apps", "/v2/apps?embed=apps.tasks",
-                           "/v2/groups", "/v2/tasks", "/master/state"})
+  for (const char* list : {static_cast<const char*>(nullptr), "/v2/apps",
+                           "/v2/apps?embed=apps.tasks", "/v2/groups", "/v2/tasks", "/master/state"})
     measure(socket, list, seconds);
   bench::row("load", number(bench::load(), 2));
   CHECK_THAT(::kill(child, SIGKILL) == 0);
   int status = 0;
   rusage usage{};
   CHECK_THAT(::wait4(child, &status, 0, &usage) == child);
-  bench::row("resident memory of masterd, at most", std::to_string(usage.ru_maxrss / 1024) + " MiB");
+  bench::row("resident memory of masterd, at most",
+             std::to_string(usage.ru_maxrss / 1024) + " MiB");
   std::filesystem::remove_all(folder);
 }

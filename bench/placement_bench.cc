@@ -52,13 +52,14 @@ std::string digest(std::string_view text) {
 
 App make(int number, int instances) {
   Problems problems;
-  auto app = make_app({{"id", "/team" + std::to_string(number % 20) + "/app" + std::to_string(number)},
-                       {"cmd", "run"},
-                       {"cpus", 0.1},
-                       {"mem", 64},
-                       {"instances", instances},
-                       {"labels", {{"HAPROXY_GROUP", "external"}}}},
-                      "/", "", problems);
+  auto app =
+      make_app({{"id", "/team" + std::to_string(number % 20) + "/app" + std::to_string(number)},
+                {"cmd", "run"},
+                {"cpus", 0.1},
+                {"mem", 64},
+                {"instances", instances},
+                {"labels", {{"HAPROXY_GROUP", "external"}}}},
+               "/", "", problems);
   if (!app) std::abort();
   return std::move(*app);
 }
@@ -97,9 +98,9 @@ class Bench {
     check_whole(scheduler_, change, problems);
     scheduler_.deploy(std::move(change));
     const double us = watch.us();
-    row("placed in one pass",
-        std::to_string(total()) + " instances in " + number(us / 1000) + " ms, " +
-            number(static_cast<double>(total()) / us * 1e6, 0) + " decisions/s");
+    row("placed in one pass", std::to_string(total()) + " instances in " + number(us / 1000) +
+                                  " ms, " + number(static_cast<double>(total()) / us * 1e6, 0) +
+                                  " decisions/s");
   }
 
   // Each agent reports its instances one by one, as they come up.
@@ -140,19 +141,20 @@ class Bench {
       times.push_back(watch.us());
     }
     row("a scheduling pass for one app", "p50 " + number(bench::percentile(times, 0.5)) +
-                                             " µs, p99 " +
-                                             number(bench::percentile(times, 0.99)) + " µs");
+                                             " µs, p99 " + number(bench::percentile(times, 0.99)) +
+                                             " µs");
   }
 
   void lose_a_node() {
     const std::size_t lost = scheduler_.assignments(name_of(0)).instances.size();
     const Stopwatch watch;
     scheduler_.node_live(name_of(0), false);
-    row("a lost node", std::to_string(lost) + " instances placed anew in " +
-                           number(watch.us() / 1000, 2) + " ms");
+    row("a lost node",
+        std::to_string(lost) + " instances placed anew in " + number(watch.us() / 1000, 2) + " ms");
   }
 
-  // As many apps as there are wait for room; a report of any instance's end makes each of them look.
+  // As many apps as there are wait for room; a report of any instance's end makes each of them
+  // look.
   void wait_for_room() {
     Change change;
     for (int i = 0; i < apps_; ++i) {

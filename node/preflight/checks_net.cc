@@ -74,8 +74,8 @@ std::vector<std::string> hosts_entry(const Tree& tree, const std::string& host) 
 }  // namespace
 
 Finding check_fw_iptables(const Machine& machine) {
-  Finding finding{Verdict::skipped, "not looked at", "iptables tables filter and nat, or nf_tables", "",
-                  "getsockopt IPT_SO_GET_INFO"};
+  Finding finding{Verdict::skipped, "not looked at", "iptables tables filter and nat, or nf_tables",
+                  "", "getsockopt IPT_SO_GET_INFO"};
   std::vector<std::string> missing;
   for (const std::string name : {"filter", "nat"}) {
     const auto state = machine.probes.iptables_table(name);

@@ -172,4 +172,3 @@ TEST(IptablesBackend, a_held_lock_is_waited_for_and_then_reported) {
   CHECK_EQUAL(0, flock(holder.get(), LOCK_UN));
   CHECK_OK(backend->apply(ir, Scope::all_sets, 5s));
 }
-

@@ -5,7 +5,7 @@
 
 using namespace node::master;  // NOLINT: a test of this one namespace
 
-TEST_GROUP(Body) {};
+TEST_GROUP(Body){};
 
 TEST(Body, the_second_port_is_mesos_on_however_many_addresses) {
   const struct {
@@ -16,8 +16,12 @@ TEST(Body, the_second_port_is_mesos_on_however_many_addresses) {
       {{{.unix_path = "/s"}}, 8080, 5050},
       {{{.port = 80}}, 80, 5050},
       {{{.unix_path = "/s"}, {.port = 80}, {.port = 50}}, 80, 50},
-      {{{.address = "127.0.0.1", .port = 8080}, {.address = "10.0.0.1", .port = 8080},
-        {.address = "127.0.0.1", .port = 5051}, {.address = "10.0.0.1", .port = 5051}}, 8080, 5051},
+      {{{.address = "127.0.0.1", .port = 8080},
+        {.address = "10.0.0.1", .port = 8080},
+        {.address = "127.0.0.1", .port = 5051},
+        {.address = "10.0.0.1", .port = 5051}},
+       8080,
+       5051},
   };
   for (const auto& each : kCases) {
     ServiceOptions options;

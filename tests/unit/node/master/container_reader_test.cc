@@ -40,9 +40,11 @@ TEST(ContainerReader, what_is_wrong_is_told_with_its_place) {
       {R"({"docker":{"image":"a","privileged":true}})", "/container/docker/privileged"},
       {R"({"docker":{"image":"a","network":"USER"}})", "/container/docker/network"},
       {R"({"volumes":[{"containerPath":"/a","hostPath":"h"}]})", "/container/volumes/0/hostPath"},
-      {R"({"volumes":[{"containerPath":"/a/../b","hostPath":"/h"}]})", "/container/volumes/0/containerPath"},
+      {R"({"volumes":[{"containerPath":"/a/../b","hostPath":"/h"}]})",
+       "/container/volumes/0/containerPath"},
       {R"({"volumes":[{"containerPath":"/a","external":{}}]})", "/container/volumes/0/external"},
-      {R"({"volumes":[{"containerPath":"/a","persistent":{"size":0}}]})", "/container/volumes/0/persistent/size"},
+      {R"({"volumes":[{"containerPath":"/a","persistent":{"size":0}}]})",
+       "/container/volumes/0/persistent/size"},
       {R"({"foo":1})", "/container/foo"},
   };
   for (const auto& each : kCases) {

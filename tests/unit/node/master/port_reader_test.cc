@@ -19,16 +19,19 @@ TEST(PortReader, host_ports_are_service_ports_and_pinned_when_asked) {
   const PortList free = read(R"([{"port":80,"name":"a"}])", Networking::host);
   LONGS_EQUAL(80, free.slots[0].service_port);
   LONGS_EQUAL(0, free.slots[0].host_port);
-  CHECK(free.document[0] == Json({{"port", 80}, {"name", "a"}, {"protocol", "tcp"}, {"labels", Json::object()}}));
+  CHECK(free.document[0] ==
+        Json({{"port", 80}, {"name", "a"}, {"protocol", "tcp"}, {"labels", Json::object()}}));
   LONGS_EQUAL(80, read(R"([{"port":80}])", Networking::host, true).slots[0].host_port);
   CHECK(problems.empty());
 }
 
 TEST(PortReader, mappings_have_three_ports) {
-  const PortList list = read(R"([{"containerPort":1,"hostPort":2,"servicePort":3}])", Networking::bridge);
+  const PortList list =
+      read(R"([{"containerPort":1,"hostPort":2,"servicePort":3}])", Networking::bridge);
   const PortSlot& slot = list.slots[0];
   CHECK(slot.container_port == 1 && slot.host_port == 2 && slot.service_port == 3);
-  STRCMP_EQUAL("udp,tcp", read(R"([{"protocol":"tcp,udp"}])", Networking::host).slots[0].protocol.c_str());
+  STRCMP_EQUAL("udp,tcp",
+               read(R"([{"protocol":"tcp,udp"}])", Networking::host).slots[0].protocol.c_str());
   read(R"([{"containerPort":1,"protocol":"udp"}])", Networking::bridge);
   STRCMP_EQUAL("/ports/0/protocol", problems.list().at(0).path.c_str());
 }

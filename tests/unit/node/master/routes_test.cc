@@ -44,7 +44,8 @@ TEST(Routes, failures_have_their_status_and_reason) {
       {Method::put, "/v2/apps/a/b", R"({"cmd":"y"})", 422, "definition_invalid"},
       {Method::put, "/v2/apps", R"({"id":"/a"})", 422, "definition_invalid"},
       {Method::put, "/v2/apps", R"([{"id":"/c","cmd":"x","dependencies":["/d"]},
-          {"id":"/d","cmd":"x","dependencies":["/c"]}])", 422, "definition_invalid"},
+          {"id":"/d","cmd":"x","dependencies":["/c"]}])",
+       422, "definition_invalid"},
       {Method::del, "/v2/apps/none", "", 404, "app_unknown"},
       {Method::del, "/v2/apps/none/tasks", "", 404, "app_unknown"},
       {Method::del, "/v2/apps/a/tasks/none", "", 404, "task_unknown"},
@@ -81,7 +82,8 @@ TEST(Routes, failures_have_their_status_and_reason) {
     const Json body = UNWRAP(base::parse_json(response.body));
     if (response.status != each.status || body["type"] != "/problems/" + std::string(each.reason))
       FAIL((std::string(each.target) + " " + each.body + ": " + std::to_string(response.status) +
-            " " + response.body).c_str());
+            " " + response.body)
+               .c_str());
     CHECK(body["message"].is_string());  // what Marathon's clients read
     CHECK(response.headers.contains("X-Marathon-Leader"));
   }
@@ -114,7 +116,8 @@ TEST(Routes, the_prefix_of_a_cluster_is_understood) {
 }
 
 TEST(Routes, a_locked_app_needs_force) {
-  master.json(200, Method::put, "/v2/apps/a", R"({"cmd":"y"})");  // the agents have not answered yet
+  master.json(200, Method::put, "/v2/apps/a",
+              R"({"cmd":"y"})");  // the agents have not answered yet
   const Json locked = master.json(409, Method::put, "/v2/apps/a", R"({"cmd":"z"})");
   STRCMP_EQUAL("/problems/app_locked", locked["type"].get<std::string>().c_str());
   LONGS_EQUAL(1, locked["deployments"].size());

@@ -24,7 +24,8 @@ TEST(ServicesText, it_follows_the_apps) {
     LONGS_EQUAL(2, shown["services"].size());
     const Json& service = shown["services"][1];
     CHECK(service["id"] == "/b" && service["labels"]["HAPROXY_GROUP"] == "a");
-    CHECK(service["ports"][1] == Json({{"index", 1}, {"service_port", 10001}, {"protocol", "udp"}}));
+    CHECK(service["ports"][1] ==
+          Json({{"index", 1}, {"service_port", 10001}, {"protocol", "udp"}}));
   }
   cluster.put(R"({"id":"/b","cmd":"x","labels":{},"portDefinitions":[]})");
   CHECK(render()["services"][1]["labels"].empty());
