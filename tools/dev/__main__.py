@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+import coverage
 import dfs
 import engines
 import housekeeping
@@ -25,7 +26,8 @@ VERBS = {
     "bench": (engines.Bench, "load the sample on the standing appliance"),
     "dfs": (dfs, "servers of the file system and a mounted volume, with a shell in it"),
     "fuzz": (engines.Fuzz, "run the fuzz targets"),
-    "lint": (housekeeping.Lint, "check the format of C++ files and the shell scripts"),
+    "lint": (housekeeping.Lint, "check C++ files' format, shell scripts, and with clang-tidy what has changed"),
+    "coverage": (coverage.Coverage, "which lines the suites run, by module"),
     "clean": (housekeeping.Clean, "remove what was built"),
 }
 

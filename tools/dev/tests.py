@@ -12,6 +12,7 @@ import time
 
 import appliance
 import build
+import coverage
 import run
 import say
 import show
@@ -133,12 +134,14 @@ STAGES = {
     "tsan": threads,
     "fuzz": fuzz_smoke,
 }
+# Stages that are run by their name only.
+ASKED_FOR = {"coverage": coverage.measure}
 # `all` is what the build machine runs. `full` adds the sanitizers and the fuzz targets, which
 # build most of the tree again.
 NAMED = {
     "all": ["build", "unit", "contract", "tidy", "system", "show"],
     "full": list(STAGES),
-    **{name: [name] for name in STAGES if name != "build"},
+    **{name: [name] for name in [*STAGES, *ASKED_FOR] if name != "build"},
 }
 
 
@@ -148,7 +151,7 @@ def add_arguments(parser):
 
 
 def main(arguments):
-    stages = [Stage(name, STAGES.get(name, lambda label=name: labelled(label))) for name in NAMED[arguments.what]]
+    stages = [Stage(name, {**STAGES, **ASKED_FOR}.get(name, lambda label=name: labelled(label))) for name in NAMED[arguments.what]]
     for stage in stages:
         say.note(f"stage {stage.name}")
         stage.run()

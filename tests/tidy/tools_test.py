@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Shows ./dev lint a source that clang-tidy objects to, and ./dev coverage a program of which half has run."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "dev"))
+import clang_tidy
+import coverage
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WRONG = "#include <string>\nint length(std::string text) { return text.size() == 0 ? 1 : 2; }\n"
+RIGHT = "int length(const char* text) { return text == nullptr ? 1 : 2; }\n"
+
+
+class ClangTidy(unittest.TestCase):
+    def check(self, text):
+        with tempfile.TemporaryDirectory(prefix="tidy-test-") as folder:
+            file = pathlib.Path(folder, "a.cc")
+            file.write_text(text)
+            entry = {"directory": folder, "file": str(file), "arguments": ["c++", "-std=gnu++20", "-c", str(file)]}
+            pathlib.Path(folder, "compile_commands.json").write_text(json.dumps([entry]))
+            return clang_tidy.check_one(folder, file, [f"--config-file={ROOT / '.clang-tidy'}"])
+
+    def test_a_source_that_is_wrong_and_one_that_is_right(self):
+        said = self.check(WRONG)
+        self.assertIn("readability-container-size-empty", said)
+        self.assertIn("performance-unnecessary-value-param", said)
+        self.assertEqual("", self.check(RIGHT))
+
+    def test_a_source_that_does_not_compile_is_no_silence(self):
+        self.assertIn("error", self.check("int f( {\n"))
+
+    def test_only_what_clang_understands_is_left_of_gccs_words(self):
+        command = ("/usr/bin/cmake -E env A=b /usr/bin/ccache /usr/bin/c++ -DX=\\\"a\\ b\\\" -I/r -Wall -fpch-preprocess -Winvalid-pch "
+                   "-include /b/cmake_pch.hxx -include /b/other.h -c /r/a.cc")
+        self.assertEqual(["/usr/bin/c++", '-DX="a b"', "-I/r", "-include", "/b/other.h", "-c", "/r/a.cc"],
+                         clang_tidy.for_clang(command))
+
+    def test_a_header_concerns_its_source_and_its_test(self):
+        known = {"node/a.cc", "tests/unit/node/a_test.cc", "node/b.cc"}
+        self.assertEqual(["node/a.cc", "tests/unit/node/a_test.cc"], clang_tidy.concerned(["node/a.h", "docs/x.md"], known))
+        self.assertEqual(["node/b.cc"], clang_tidy.concerned(["node/b.cc", "gone.cc"], known))
+
+
+class Coverage(unittest.TestCase):
+    PROGRAM = 'int twice(int x);\nint never(int x) {\n  return x;\n}\nint main(int n, char**) {\n  return twice(n) == 9 ? never(n) : 0;\n}\n'
+
+    def test_half_a_module_has_run(self):
+        with tempfile.TemporaryDirectory(prefix="tidy-test-") as folder:
+            root = pathlib.Path(folder)
+            (root / "node/agent").mkdir(parents=True)
+            (root / "tests").mkdir()
+            (root / "build").mkdir()
+            (root / "node/agent/a.cc").write_text(self.PROGRAM)
+            (root / "tests/b.cc").write_text("int twice(int x) {\n  return 2 * x;\n}\n")
+            subprocess.run(["c++", "--coverage", "-O0", "../node/agent/a.cc", "../tests/b.cc", "-o", "a"], cwd=root / "build", check=True)
+            with self.assertRaises(coverage.Failure):
+                coverage.collect(root / "build", root)
+            subprocess.run([str(root / "build/a")], cwd=root / "build", check=True)
+            lines = coverage.collect(root / "build", root)
+        self.assertEqual(["node/agent/a.cc"], list(lines))
+        self.assertEqual({"node/agent": (2, 4)}, coverage.by_module(lines))
+
+    def test_modules(self):
+        for path, module in (("common/rest/a.cc", "common/rest"), ("netfw/haproxy/x/a.cc", "netfw/haproxy"), ("cli/a.cc", "cli"),
+                             ("tests/unit/cli/a.cc", None), ("../usr/include/c++/12/map", None), ("dev", None)):
+            self.assertEqual(module, coverage.module_of(path), path)
+
+
+if __name__ == "__main__":
+    unittest.main()
