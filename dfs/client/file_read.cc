@@ -45,7 +45,8 @@ void FileData::read(Inode& inode, std::uint64_t offset, std::uint64_t size,
     if (offset < content.size()) content.copy(assembly->out.data(), size, offset);
     return done(assembly->out);
   }
-  // The object's bytes behind a cut that is still to be made are from before it.
+  // The bytes behind a cut that is still to be made, of the object and of what is on its way there,
+  // are from before it.
   const std::uint64_t end = std::min(offset + size, attributes.cut_to);
   std::vector<ByteRange> gaps;
   if (end > offset) gaps.push_back({offset, end - offset});
@@ -71,7 +72,7 @@ void FileData::read(Inode& inode, std::uint64_t offset, std::uint64_t size,
   if (inode.file) {
     for (const auto& [start, flight] : inode.file->flights) {
       const std::uint64_t from = std::max(start, offset);
-      const std::uint64_t to = std::min(start + flight.extent.length, offset + size);
+      const std::uint64_t to = std::min(start + flight.extent.length, end);
       if (from < to && !flight.extent.is_hole())
         std::memcpy(assembly->out.data() + (from - offset),
                     flight.extent.bytes.data() + (from - start), to - from);
