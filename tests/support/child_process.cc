@@ -10,6 +10,13 @@
 
 #include "common/base/check.h"
 
+namespace {
+
+// A loaded machine may keep a child waiting for seconds.
+constexpr int kPatienceMs = 60'000;
+
+}  // namespace
+
 ChildProcess::ChildProcess(const std::vector<std::string>& argv) {
   int ends[2];
   CHECK_THAT(pipe2(ends, O_CLOEXEC) == 0);
@@ -37,7 +44,7 @@ ChildProcess::~ChildProcess() {
 
 bool ChildProcess::read_more() {
   pollfd ready{output_.get(), POLLIN, 0};
-  if (poll(&ready, 1, 5000) != 1) return false;
+  if (poll(&ready, 1, kPatienceMs) != 1) return false;
   char bytes[4096];
   const ssize_t size = read(output_.get(), bytes, sizeof bytes);
   if (size <= 0) return false;

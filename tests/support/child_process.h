@@ -14,7 +14,7 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
   ~ChildProcess();
-  // The next line without its end; empty when none came within five seconds or at the end.
+  // The next line without its end; empty when none came within a minute or at the end.
   std::string read_line();
   // All lines until the child closes its output or is killed; a last, unfinished line is left out.
   std::vector<std::string> read_lines();

@@ -9,6 +9,8 @@
 
 #include <cerrno>
 
+#include "tests/support/child_process.h"
+
 namespace power_loss {
 namespace {
 
@@ -16,6 +18,9 @@ using base::Result;
 
 // Others on this machine take loop devices too, and may be faster.
 constexpr int kAttachTries = 32;
+constexpr int kMended = 1;  // e2fsck(8): errors were corrected
+
+int mended = 0;
 
 }  // namespace
 
@@ -54,10 +59,25 @@ Result<void> LoopDevice::detach() && {
 }
 
 Result<void> mount_ext4(const std::string& device, const std::string& folder) {
-  if (::mount(device.c_str(), folder.c_str(), "ext4", MS_NOATIME, nullptr) != 0)
-    return base::os_error(errno, "mount " + device);
+  const auto mount = [&] {
+    return ::mount(device.c_str(), folder.c_str(), "ext4", MS_NOATIME, nullptr) == 0;
+  };
+  if (mount()) return {};
+  if (errno != EBADMSG) return base::os_error(errno, "mount " + device);
+  ++mended;
+  ChildProcess check({"/usr/sbin/e2fsck", "-p", device});
+  std::string said;
+  for (const std::string& line : check.read_lines()) said += line + " / ";
+  const int status = check.wait();
+  if (status != 0 && status != kMended)
+    return base::Error{base::Code::corrupt,
+                       "e2fsck ended with " + std::to_string(status) + ": " + said,
+                       "file_system_damaged"};
+  if (!mount()) return base::os_error(errno, "mount " + device + " after a check");
   return {};
 }
+
+int file_systems_mended() { return mended; }
 
 Result<void> unmount(const std::string& folder) {
   if (::umount2(folder.c_str(), 0) != 0) return base::os_error(errno, "unmount " + folder);

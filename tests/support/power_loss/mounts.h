@@ -31,7 +31,12 @@ class LoopDevice {
   sys::Fd fd_;
 };
 
+// As a machine does at its start: a file system that cannot be mounted as it is, for a checksum
+// that does not match, is mended first (e2fsck -p). ext4 writes its superblock, which is two
+// sectors, in place; one of them may have missed the cut.
 base::Result<void> mount_ext4(const std::string& device, const std::string& folder);
+// How often that was needed in this process.
+int file_systems_mended();
 base::Result<void> unmount(const std::string& folder);
 
 }  // namespace power_loss
