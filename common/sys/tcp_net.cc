@@ -6,10 +6,13 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "common/base/bytes.h"
 #include "common/sys/handle.h"
@@ -107,13 +110,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (ended_) return Error{Code::unavailable, "the link has ended", "link_closed"};
     if (queued_bytes() + frame.size() > base::kSendQueueMax)
       return Error{Code::throttled, "too much is waiting to be sent", "link_full"};
-    outgoing_ += base::ByteWriter().u32(static_cast<std::uint32_t>(frame.size())).bytes();
-    outgoing_ += frame;
-    if (connected_) {
-      // An error is reported by the loop, which meets it too: never from within send().
-      static_cast<void>(write_some());
-      follow();
-    }
+    const std::string head =
+        base::ByteWriter().u32(static_cast<std::uint32_t>(frame.size())).take();
+    // What the kernel takes at once is not copied.
+    const std::size_t taken = connected_ && queued_bytes() == 0 ? send_now(head, frame) : 0;
+    if (taken < head.size()) outgoing_ += std::string_view(head).substr(taken);
+    outgoing_ += frame.substr(std::max(taken, head.size()) - head.size());
+    if (connected_) follow();
     return {};
   }
 
@@ -135,6 +138,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const int on = 1;
     // A frame is a whole message; waiting for more only adds delay. Failing costs speed alone.
     static_cast<void>(::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+  }
+
+  // How much of both the kernel took. An error is reported by the loop, which meets it too: never
+  // from within send().
+  std::size_t send_now(std::string_view head, std::string_view frame) const {
+    std::array<iovec, 2> parts{iovec{const_cast<char*>(head.data()), head.size()},
+                               iovec{const_cast<char*>(frame.data()), frame.size()}};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    const ssize_t size = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+    return size < 0 ? 0 : static_cast<std::size_t>(size);
   }
 
   // Watches for what is of interest now.
@@ -195,31 +210,48 @@ class Connection : public std::enable_shared_from_this<Connection> {
     return {};
   }
 
+  // Into the frame that has begun, so that a long one is not copied again, or into a common place.
   void read_some() {
     // One per thread, so that nothing has to be cleared for bytes that may not come.
     thread_local std::array<char, kReadChunk> chunk;
-    const ssize_t size = ::recv(fd_.get(), chunk.data(), chunk.size(), 0);
+    const bool goes_on = begun_.size > 0;
+    char* const target = goes_on ? begun_.bytes.get() + begun_.size : chunk.data();
+    const std::size_t room =
+        goes_on ? std::min(begun_.needed - begun_.size, kReadChunk) : chunk.size();
+    const ssize_t size = ::recv(fd_.get(), target, room, 0);
     const int status = errno;
-    if (size > 0) incoming_.append(chunk.data(), static_cast<std::size_t>(size));
-    if (size > 0) return deliver();
+    if (size > 0 && goes_on) return continue_frame(static_cast<std::size_t>(size));
+    if (size > 0) return deliver({chunk.data(), static_cast<std::size_t>(size)});
     if (size == 0) return end({Code::unavailable, peer_.host + " has closed", "link_closed"});
     if (status == EINTR || status == EAGAIN || status == EWOULDBLOCK) return;
     end(base::os_error(status, "receive from " + peer_.host));
   }
 
-  void deliver() {
-    std::size_t done = 0;
-    while (!ended_ && !gone_ && incoming_.size() - done >= kLengthBytes) {
-      const std::string_view left = std::string_view(incoming_).substr(done);
-      const std::size_t size = *base::ByteReader(left).u32();
-      if (size > base::kFrameMax)
-        return end({Code::too_large, peer_.host + " announced a frame that is too large",
-                    "frame_too_large"});
-      if (left.size() - kLengthBytes < size) break;
-      if (events_.frame) events_.frame(left.substr(kLengthBytes, size));
-      done += kLengthBytes + size;
+  void deliver(std::string_view bytes) {
+    while (!ended_ && !gone_ && !bytes.empty()) {
+      if (bytes.size() < kLengthBytes) return begin_frame(bytes, kLengthBytes);
+      const std::size_t whole = kLengthBytes + *base::ByteReader(bytes).u32();
+      if (whole > kLengthBytes + base::kFrameMax) return refuse_frame();
+      if (bytes.size() < whole) return begin_frame(bytes, whole);
+      if (events_.frame) events_.frame(bytes.substr(kLengthBytes, whole - kLengthBytes));
+      bytes.remove_prefix(whole);
     }
-    incoming_.erase(0, done);
+  }
+
+  void begin_frame(std::string_view bytes, std::size_t needed) {
+    begun_ = {std::make_unique_for_overwrite<char[]>(needed), bytes.size(), needed};
+    std::memcpy(begun_.bytes.get(), bytes.data(), bytes.size());
+  }
+
+  void continue_frame(std::size_t size) {
+    begun_.size += size;
+    if (begun_.size < begun_.needed) return;
+    const Begun done = std::exchange(begun_, {});
+    deliver({done.bytes.get(), done.size});
+  }
+
+  void refuse_frame() {
+    end({Code::too_large, peer_.host + " announced a frame that is too large", "frame_too_large"});
   }
 
   void end(const Error& error) {
@@ -244,7 +276,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool ended_ = false;  // no descriptor any more
   bool gone_ = false;   // no owner any more
   std::uint32_t watched_ = 0;
-  std::string incoming_;
+  // A frame of which a part has come; `needed` is its size, or that of what tells it.
+  struct Begun {
+    std::unique_ptr<char[]> bytes;
+    std::size_t size = 0, needed = 0;
+  };
+  Begun begun_;
   std::string outgoing_;
   std::size_t sent_ = 0;  // of outgoing_
   WatchHandle watch_, timeout_;
