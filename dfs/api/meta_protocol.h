@@ -422,12 +422,23 @@ struct LockRange {
   void fields(Archive& archive) {
     archive(inode, flavour, kind, owner, first, last, pid);
   }
+  friend bool operator==(const LockRange&, const LockRange&) = default;
+};
+struct SetLockReply {
+  // Nobody else holds or awaits a lock of the inode, and the session has its write lease: it may
+  // decide further locks of the inode itself. Before it gives that lease back it tells metadata
+  // which ones are held; others' locks wait for that.
+  bool is_alone = false;
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(is_alone);
+  }
 };
 // With `wait` answered when the lock is held. Errors: throttled lock_held (EAGAIN),
 // failed_precondition deadlock (EDEADLK), interrupted (EINTR) after CancelLock.
 struct SetLock {
   static constexpr MetaKind kKind = MetaKind::set_lock;
-  using Reply = Nothing;
+  using Reply = SetLockReply;
   SessionNumber session = 0;
   LockRange lock;
   bool wait = false;

@@ -58,6 +58,12 @@ Client::Client(base::Net& net, base::Timers& timers, base::Rng& rng, Kernel& ker
             [this] {
               if (!log_.is_full())
                 for (const Done<Nothing>& call : std::exchange(log_waiters_, {})) call(Nothing{});
+              // Not from here: the caller may hold on to an inode.
+              if (!trim_timer_)
+                trim_timer_ = timers_.after({}, [this] {
+                  const base::TimerHandle fired = std::move(trim_timer_);
+                  trim();
+                });
             }}) {
   data_.set_log(log_);
 }
@@ -132,6 +138,7 @@ void Client::drop_if_unused(Inode& inode) {
       inode.lookups > 0 || inode.pins > 0 || inode.pending > 0 || inode.has_unwritten() ||
       inode.is_recalled)
     return;
+  locks_.erase(inode.number);
   cache_.erase(inode);
 }
 

@@ -17,6 +17,7 @@
 
 #include "dfs/client/change_log.h"
 #include "dfs/client/file_data.h"
+#include "dfs/client/held_locks.h"
 #include "dfs/client/kernel.h"
 #include "dfs/client/session.h"
 
@@ -31,6 +32,7 @@ struct Options {
   bool read_only = false;
   std::size_t inodes_max = 50'000;
   std::size_t names_max = 200'000;
+  std::size_t content_max = std::size_t{32} << 20;  // of small files, about
   ChangeLog::Limits log = {};
   FileData::Limits data = {};
   std::function<TimeNs()> wall;  // the clock for the times of files
@@ -220,6 +222,15 @@ class Client {
   void reopen();
   std::vector<LeaseClaim> claims();
 
+  // Locks (client_locks.cc).
+  bool decides_locks(InodeNumber number);
+  std::optional<Need> want_told(InodeNumber number);
+  void ask_lock(const SetLock& request, Done<Nothing> done);
+  void send_lock(const SetLock& request, Done<SetLockReply> done);
+  void tell_locks(InodeNumber number, Done<Nothing> done);
+  void end_telling(InodeNumber number, std::uint64_t life);
+  std::vector<Done<Nothing>> lose_locks();
+
   Found found_of(Inode& inode, Dentry* dentry);
   bool may_keep(const Inode& inode) const;
   TimeNs now() const { return options_.wall(); }
@@ -237,6 +248,7 @@ class Client {
   void resize(Inode& inode, std::uint64_t size, TimeNs time);
   void drop_if_unused(Inode& inode);
   bool can_sync_apart(Inode& inode) const;
+  bool is_unborn(const Inode& inode) const;
   bool is_data_enough(Inode& inode) const;
 
   base::Timers& timers_;
@@ -262,8 +274,11 @@ class Client {
   std::uint64_t release_serial_ = 0;
   std::unordered_map<InodeNumber, std::uint64_t> released_;  // while answers are under way
   std::vector<ReleasedLease> to_release_;
+  std::unordered_map<InodeNumber, HeldLocks> locks_;
+  std::uint64_t next_life_ = 1;
   bool is_trimming_ = false;
-  base::TimerHandle release_timer_, reopen_timer_;
+  std::uint64_t trims_ = 0;
+  base::TimerHandle release_timer_, reopen_timer_, trim_timer_;
   std::unordered_map<std::uint64_t, base::TimerHandle> backoffs_;
   std::uint64_t next_backoff_ = 1;
   bool is_stopping_ = false;

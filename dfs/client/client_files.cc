@@ -145,12 +145,18 @@ bool Client::is_data_enough(Inode& inode) const {
   return inode.pending == 1 && inode.data_position != 0 && inode.file && !inode.file->is_sized;
 }
 
+// Metadata has not heard of it yet, so that none of its content can be durable.
+bool Client::is_unborn(const Inode& inode) const {
+  return inode.made_position != 0 && log_.front() != 0 && inode.made_position >= log_.front();
+}
+
 // The size may be told while the content is under way when nothing that comes before it waits.
 bool Client::can_sync_apart(Inode& inode) const {
-  return inode.pending == 1 && inode.data_position != 0 && inode.file &&
-         log_.front() == inode.data_position && !inode.file->must_move &&
-         inode.record.attributes.object != 0 && inode.record.attributes.cut_to == kNoCut &&
-         inode.file->cut_done == kNoCut;
+  if (inode.data_position == 0 || !inode.file || inode.record.attributes.object == 0 ||
+      inode.record.attributes.cut_to != kNoCut || inode.file->cut_done != kNoCut)
+    return false;
+  if (is_unborn(inode)) return true;
+  return inode.pending == 1 && log_.front() == inode.data_position && !inode.file->must_move;
 }
 
 void Client::fsync(InodeNumber number, Sync what, Done<Nothing> done) {

@@ -19,6 +19,8 @@ constexpr base::Duration kPinned = std::chrono::milliseconds(10);
 constexpr base::Duration kKernelMax = std::chrono::milliseconds(100);
 constexpr int kKernelRounds = 5;
 constexpr std::size_t kTrimStep = 256;
+constexpr std::size_t kTrimMost = 4096;
+constexpr std::uint64_t kContentEvery = 256;  // looking through all of it takes a moment
 
 }  // namespace
 
@@ -75,6 +77,7 @@ void Client::recall_step(InodeNumber number) {
       return;
     }
   }
+  if (want_told(number)) return tell_locks(number, again);
   if (inode->keep == Lease::none) return forget_in_kernel(*inode);
   finish_recall(*inode);
 }
@@ -163,13 +166,18 @@ void Client::send_releases() {
 }
 
 void Client::trim() {
-  const bool is_over =
-      cache_.size() > options_.inodes_max || cache_.name_count() > options_.names_max;
-  if (!is_over || is_trimming_) return;
+  if (is_trimming_) return;
+  const auto over = [](std::size_t count, std::size_t max) { return count - std::min(count, max); };
+  std::size_t excess = std::max(over(cache_.size(), options_.inodes_max),
+                                over(cache_.name_count(), options_.names_max));
+  if (++trims_ % kContentEvery == 0 && cache_.content_bytes() > options_.content_max)
+    excess = std::max(excess, kTrimStep);
+  if (excess == 0) return;
   is_trimming_ = true;
+  const std::size_t most = std::clamp(excess, kTrimStep, kTrimMost);
   std::vector<InodeNumber> old;
   for (const Inode* inode : cache_.by_age()) {
-    if (old.size() >= kTrimStep) break;
+    if (old.size() >= most) break;
     if (inode->pending > 0 || inode->opens > 0 || inode->pins > 0 || inode->has_unwritten() ||
         inode->is_recalled || inode->number == root() || inode->turn == cache_.turn())
       continue;
@@ -247,6 +255,7 @@ void Client::lose_everything() {
     data_.discard(*inode);
   }
   to_release_.clear();
+  const std::vector<Done<Nothing>> lock_waiters = lose_locks();
   storage_.fail_all(error);
   log_.fail_all(error);
   log_.restart();
@@ -274,6 +283,7 @@ void Client::lose_everything() {
   link_.fail_all({base::Code::failed_precondition, "the session has ended",
                   is_fenced ? "stale_epoch" : "session_unknown", is_fenced ? ESTALE : EIO});
   for (const auto& call : released) call();
+  for (const Done<Nothing>& call : lock_waiters) call(Nothing{});
   for (const Done<Nothing>& call : std::exchange(data_waiters_, {})) call(Nothing{});
 }
 

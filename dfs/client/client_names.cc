@@ -127,7 +127,7 @@ Attempt<Found> Client::create_step(InodeNumber number, const NewInode& wanted, c
   op.xattrs = xattrs;
   op.time = time;
   Inode& inode = make_inode(*fresh, *folder, made, subject, std::move(xattrs), time);
-  log_.append(std::move(op), {&inode, folder});
+  inode.made_position = log_.append(std::move(op), {&inode, folder});
   if (open) ++inode.opens;
   Dentry* dentry = cache_.find_name(*folder, made.name);
   Found found = found_of(inode, dentry);

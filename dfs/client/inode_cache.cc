@@ -27,6 +27,12 @@ void InodeCache::erase(Inode& inode) {
   inodes_.erase(inode.number);
 }
 
+std::size_t InodeCache::content_bytes() const {
+  std::size_t sum = 0;
+  for (const auto& [number, inode] : inodes_) sum += inode->record.content.capacity();
+  return sum;
+}
+
 void InodeCache::touch(Inode& inode) { ages_.splice(ages_.end(), ages_, inode.age); }
 
 Dentry* InodeCache::find_name(Inode& folder, std::string_view name) {

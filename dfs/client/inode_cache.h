@@ -88,6 +88,7 @@ struct Inode {
   bool was_listed = false;   // a first page was asked for under this lease
   // Operations of the change log.
   std::uint64_t last_position = 0;
+  std::uint64_t made_position = 0;  // of its own making, when that was here
   std::uint32_t pending = 0;
   std::uint64_t data_position = 0;  // of the data entry that takes further writes
   int error = 0;                    // errno of what failed later than it was answered
@@ -135,6 +136,8 @@ class InodeCache {
   void next_turn() { ++turn_; }
   std::size_t size() const { return inodes_.size(); }
   std::size_t name_count() const { return names_; }
+  // Of what is kept inside inodes. Cost: O(inodes).
+  std::size_t content_bytes() const;
   void count_names(std::ptrdiff_t change) { names_ += static_cast<std::size_t>(change); }
   const std::list<Inode*>& by_age() const { return ages_; }  // oldest first
   std::unordered_map<InodeNumber, std::unique_ptr<Inode>>& all() { return inodes_; }

@@ -105,7 +105,7 @@ struct CreateVolumeCommand {
   static constexpr CommandKind kKind = CommandKind::create_volume;
   using Answer = VolumeRecord;
   std::string name;
-  std::uint32_t inline_max = 4096;
+  std::uint32_t inline_max = kInlineUsual;
   Durability durability = Durability::posix;
   std::uint64_t bytes_max = 0;
   std::uint64_t inodes_max = 0;

@@ -28,6 +28,12 @@ Lease LeaseTable::held(InodeNumber inode, SessionNumber session) const {
   return holder == at->second.holders.end() ? Lease::none : holder->lease;
 }
 
+bool LeaseTable::is_sole_writer(InodeNumber inode, SessionNumber session) const {
+  if (held(inode, session) != Lease::write) return false;
+  const auto recalls = recalled_.find(session);
+  return recalls == recalled_.end() || !recalls->second.contains(inode);
+}
+
 bool LeaseTable::is_free(InodeNumber inode, SessionNumber session, Lease lease,
                          Ticket ticket) const {
   if (lease == Lease::none) return true;

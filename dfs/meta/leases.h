@@ -35,6 +35,8 @@ class LeaseTable {
   // is to give back.
   Lease grant(InodeNumber inode, SessionNumber session, Lease wanted);
   Lease held(InodeNumber inode, SessionNumber session) const;
+  // It has the write lease, and was not asked to give it back.
+  bool is_sole_writer(InodeNumber inode, SessionNumber session) const;
   // The session has said that it will keep at most `keeps`, and release() follows.
   void expect_release(InodeNumber inode, SessionNumber session, Lease keeps);
   // The session keeps at most `keeps`.

@@ -7,8 +7,8 @@
 #include <deque>
 #include <map>
 
+#include "dfs/api/locks.h"
 #include "dfs/api/rpc.h"
-#include "dfs/meta/locks.h"
 
 namespace dfs::meta {
 
@@ -31,6 +31,7 @@ class LockWaits {
   bool cancel(SessionNumber session, std::uint64_t ticket);
   void drop_session(SessionNumber session, const base::Error& error);
   std::vector<InodeNumber> inodes() const;
+  bool has(InodeNumber inode) const { return waits_.contains(inode); }
   // Everybody gets not_primary.
   void clear();
   std::size_t size() const;

@@ -24,6 +24,7 @@
 // Threads: plain values.
 #pragma once
 
+#include "dfs/api/locks.h"
 #include "dfs/api/meta_protocol.h"
 
 namespace dfs::meta {
@@ -46,7 +47,7 @@ struct VolumeRecord {
   std::string name;
   VolumeEpoch epoch = 1;
   InodeNumber root = 0;
-  std::uint32_t inline_max = 4096;
+  std::uint32_t inline_max = kInlineUsual;
   Durability durability = Durability::posix;
   std::uint64_t bytes_max = 0;   // quota; 0: none
   std::uint64_t inodes_max = 0;  // quota; 0: none
@@ -100,22 +101,6 @@ struct SessionRecord {
   template <class Archive>
   void fields(Archive& archive) {
     archive(session, volume, epoch, client, host, sequence, fence_due, opened);
-  }
-};
-
-struct LockEntry {
-  SessionNumber session = 0;
-  LockRange range;
-  template <class Archive>
-  void fields(Archive& archive) {
-    archive(session, range);
-  }
-};
-struct LockList {
-  std::vector<LockEntry> locks;
-  template <class Archive>
-  void fields(Archive& archive) {
-    archive(locks);
   }
 };
 

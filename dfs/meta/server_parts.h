@@ -104,7 +104,9 @@ class Server final : public MetaServer {
   VolumeNumber volume_of(SessionNumber session) const;
 
   // server_locks.cc
-  void try_lock(SetLock request, Responder responder);
+  void begin_lock(SetLock request, Responder responder);
+  void try_lock(const SetLock& request, const WaitHandle& waiting);
+  bool is_alone(InodeNumber inode, SessionNumber session) const;
   void retry_locks(InodeNumber inode);
   void retry_all_locks();
 

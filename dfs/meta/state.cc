@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "dfs/meta/locks.h"
+#include "dfs/api/locks.h"
 
 namespace dfs::meta {
 namespace {

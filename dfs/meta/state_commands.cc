@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "dfs/meta/locks.h"
+#include "dfs/api/locks.h"
 #include "dfs/meta/state.h"
 
 namespace dfs::meta {

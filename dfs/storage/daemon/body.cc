@@ -24,6 +24,9 @@ using replication::NodeId;
 
 constexpr auto kStopGrace = std::chrono::seconds(2);
 constexpr std::size_t kIndexShare = 256;  // of the device's size, at least kIndexMin
+// Of each group's log in memory. A member that was away for more is compared block by block, which
+// costs little; a server has many groups.
+constexpr std::size_t kHistoryBytes = std::size_t{1} << 20;
 constexpr std::uint64_t kIndexMin = std::uint64_t{1} << 30;
 
 class Body final : public rest::DaemonBody {
@@ -142,6 +145,7 @@ class Body final : public rest::DaemonBody {
           options.replica =
               replication::replica_options(NodeId(superblock_.disk), config_.min_in_sync);
           options.group = group;
+          options.history_bytes = kHistoryBytes;
           std::unique_ptr<replication::Group> started = TRY(replication::start_group(
               options, *journal_, machine, configurations, peers_->links(group), timers_));
           peers_->set_receiver(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/dfs/client/client_sim.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace dfs::client::testing {
@@ -253,6 +254,7 @@ std::string ClientSim::write_file(Actor& actor, const Node& folder, const std::s
         node.content[at] = 0;
       return compare("punch", 0, done_with);
     }
+    case 4: return lock_file(actor, node, *inode);
     default: break;
   }
   trace_ += "write " + text + " " + std::to_string(offset) + "+" + std::to_string(size);
@@ -266,6 +268,40 @@ std::string ClientSim::write_file(Actor& actor, const Node& folder, const std::s
   if (node.content.size() < offset + size) node.content.resize(offset + size);
   node.content.replace(offset, size, data);
   return compare("write", 0, written);
+}
+
+std::string ClientSim::lock_file(Actor& actor, ModelNode& node, InodeNumber inode) {
+  const auto who = static_cast<SessionNumber>(
+      1 + std::distance(actors_.begin(),
+                        std::find_if(actors_.begin(), actors_.end(),
+                                     [&](const auto& each) { return each.get() == &actor; })));
+  LockRange lock;
+  lock.inode = inode;
+  lock.flavour = below(3) == 0 ? LockFlavour::whole : LockFlavour::posix;
+  lock.owner = 1 + below(2);
+  if (lock.flavour == LockFlavour::posix) {
+    lock.first = below(100);
+    lock.last = lock.first + below(100);
+  }
+  constexpr LockKind kKinds[] = {LockKind::unlock, LockKind::shared, LockKind::exclusive};
+  lock.kind = kKinds[below(std::size(kKinds))];
+  trace_ += "lock " + std::to_string(inode) + " " + std::to_string(lock.first) + "-" +
+            std::to_string(lock.last) + " kind " + std::to_string(static_cast<int>(lock.kind)) +
+            " owner " + std::to_string(lock.owner);
+  const LockEntry* conflict = find_conflict(node.locks, who, lock);
+  if (below(4) == 0) {
+    const auto held =
+        actor.wait<std::optional<LockRange>>([&](Done<std::optional<LockRange>> done) {
+          actor.client->test_lock(lock, std::move(done));
+        });
+    if (!held) return say("test a lock", held.error());
+    return held->has_value() == (conflict != nullptr) ? "" : "the lock was tested wrongly";
+  }
+  const auto locked = actor.wait<Nothing>([&](Done<Nothing> done) {
+    actor.client->set_lock(lock, false, trace_.size(), std::move(done));
+  });
+  if (conflict == nullptr) set_range(node.locks, who, lock);
+  return compare("lock", conflict == nullptr ? 0 : EAGAIN, locked);
 }
 
 std::string ClientSim::check_tree(Actor& actor) {

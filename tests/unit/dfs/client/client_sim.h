@@ -41,6 +41,7 @@ class ClientSim {
   Node random_folder();
   std::string random_name();
   std::string write_file(Actor& actor, const Node& folder, const std::string& name);
+  std::string lock_file(Actor& actor, ModelNode& node, InodeNumber inode);
   std::string change_names(Actor& actor, std::uint64_t what);
   std::string say(const std::string& what, const base::Error& error) const;
   std::size_t below(std::size_t bound) { return rig_.world.random()() % bound; }

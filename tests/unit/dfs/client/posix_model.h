@@ -9,6 +9,8 @@
 #include <memory>
 #include <string>
 
+#include "dfs/api/locks.h"
+
 namespace dfs::client::testing {
 
 struct ModelNode {
@@ -18,6 +20,7 @@ struct ModelNode {
   std::string content;
   std::map<std::string, std::string> xattrs;
   std::map<std::string, std::shared_ptr<ModelNode>> names;
+  LockList locks = {};  // the session is the number of the actor
 };
 using Node = std::shared_ptr<ModelNode>;
 

@@ -272,6 +272,37 @@ TEST(MetaServer, locks_wait_in_order_and_a_ring_is_found) {
   CHECK_TRUE(third->has_value());
 }
 
+TEST(MetaServer, who_is_alone_with_its_locks_hears_it_and_is_asked_before_others_lock) {
+  Rig rig;
+  rig.make_volume();
+  Client a(rig, "a"), b(rig, "b");
+  UNWRAP(a.open());
+  UNWRAP(b.open());
+  const InodeNumber file = a.create(a.opened.root, "x");
+  LockRange lock{file, LockFlavour::posix, LockKind::exclusive, 1, 0, 9};
+  // Without the lease others could lock without its knowing.
+  CHECK_FALSE(UNWRAP(b.call(SetLock{b.opened.session, lock, false, 1})).is_alone);
+  CHECK_TRUE(UNWRAP(a.call(GetInode{a.opened.session, file, Lease::write})).lease == Lease::write);
+  const LockRange apart{file, LockFlavour::posix, LockKind::exclusive, 1, 10, 19};
+  CHECK_FALSE(UNWRAP(a.call(SetLock{a.opened.session, apart, false, 1})).is_alone);
+  LockRange off = lock;
+  off.kind = LockKind::unlock;
+  CHECK_OK(b.call(SetLock{b.opened.session, off, false, 2}));
+  CHECK_TRUE(UNWRAP(a.call(SetLock{a.opened.session, apart, false, 2})).is_alone);
+  a.answers_recalls = false;
+  const auto other = b.send(SetLock{b.opened.session, lock, false, 3});
+  const auto test = b.send(TestLock{b.opened.session, lock});
+  rig.world.run_for(1s);
+  CHECK_FALSE(other->has_value() || test->has_value());
+  // What it decided meanwhile comes first.
+  CHECK_FALSE(UNWRAP(a.call(SetLock{a.opened.session, lock, false, 3})).is_alone);
+  a.release({{file, Lease::read, false}});
+  rig.world.run_for(1s);
+  CHECK_TRUE(other->has_value() && test->has_value());
+  CHECK_ERROR(Code::throttled, "lock_held", **other);
+  CHECK_TRUE(UNWRAP(**test).held.has_value());
+}
+
 TEST(MetaServer, who_does_not_lead_says_so) {
   Rig rig;
   rig.make_volume();

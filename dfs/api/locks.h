@@ -1,13 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ranges that are locked: the algebra of fcntl(2) and flock(2) over the list of one inode.
 //
-// Used by the state (what is held) and the server (who waits for whom). Threads: stateless.
+// Used by the metadata server's state (what is held) and server (who waits for whom), and by
+// clients that decide locks themselves. Threads: stateless.
 #pragma once
 
 #include "common/base/result.h"
-#include "dfs/meta/records.h"
+#include "dfs/api/meta_protocol.h"
 
-namespace dfs::meta {
+namespace dfs {
+
+struct LockEntry {
+  SessionNumber session = 0;
+  LockRange range;
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(session, range);
+  }
+  friend bool operator==(const LockEntry&, const LockEntry&) = default;
+};
+struct LockList {
+  std::vector<LockEntry> locks;
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(locks);
+  }
+};
 
 inline constexpr std::size_t kLocksMax = 4096;  // of one inode
 
@@ -21,4 +39,4 @@ void set_range(LockList& list, SessionNumber session, const LockRange& lock);
 // Returns whether the list changed.
 bool drop_session(LockList& list, SessionNumber session);
 
-}  // namespace dfs::meta
+}  // namespace dfs

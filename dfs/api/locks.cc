@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dfs/meta/locks.h"
+#include "dfs/api/locks.h"
 
 #include <algorithm>
 
-namespace dfs::meta {
+namespace dfs {
 namespace {
 
 bool same_owner(const LockEntry& entry, SessionNumber session, const LockRange& lock) {
@@ -78,4 +78,4 @@ bool drop_session(LockList& list, SessionNumber session) {
                        [&](const LockEntry& entry) { return entry.session == session; }) > 0;
 }
 
-}  // namespace dfs::meta
+}  // namespace dfs
