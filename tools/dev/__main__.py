@@ -23,7 +23,7 @@ VERBS = {
     "logs": (up.Logs, "the journal of the appliance's daemons"),
     "test": (tests, "build and run the tests"),
     "show": (show, "measure what is claimed, afresh, on a fresh appliance"),
-    "bench": (engines.Bench, "load the sample on the standing appliance"),
+    "bench": (engines.Bench, "figures of bench/README.md, the file system beside its peers, load on the sample"),
     "dfs": (dfs, "servers of the file system and a mounted volume, with a shell in it"),
     "fuzz": (engines.Fuzz, "run the fuzz targets"),
     "lint": (housekeeping.Lint, "check C++ files' format, shell scripts, and with clang-tidy what has changed"),

@@ -53,7 +53,7 @@ def measure(system, out, only="", quick=False):
 
 def rounds(folder, count, peers, only="", quick=False):
     """Results by label: a list of the phases of each round."""
-    systems = [dfs_servers.Servers, *(dfs_peers.PEERS if peers else ())]
+    systems = [dfs_servers.Servers, dfs_peers.Disk, *(dfs_peers.PEERS if peers else ())]
     files = []
     for number in range(1, count + 1):
         for system in systems:
@@ -71,6 +71,16 @@ def rounds(folder, count, peers, only="", quick=False):
 def median(results, label, metric):
     values = [phases[metric]["value"] for phases in results.get(label, []) if metric in phases]
     return statistics.median(values) if values else None
+
+
+def over_disk(results):
+    """Each rate as a part of what the disk itself gives, for the rows that have a target."""
+    rows = []
+    for metric, _ in TARGETS:
+        ours, disk = median(results, "gestalt", metric), median(results, "ext4", metric)
+        if ours and disk:
+            rows.append((metric, disk / ours if metric in LOWER_IS_BETTER else ours / disk))
+    return rows
 
 
 def ratios(results):
@@ -109,7 +119,7 @@ def add_arguments(parser):
 
 def main(arguments):
     dfs_servers.prepare()
-    dfs_peers.install()
+    dfs_peers.install(peers=not arguments.no_peers)
     folder = run.ROOT / "build/dfs-bench"
     folder.mkdir(parents=True, exist_ok=True)
     results, files = rounds(folder, arguments.rounds, not arguments.no_peers, arguments.only, arguments.quick)
@@ -121,3 +131,4 @@ def main(arguments):
                       f"{'<=' if metric in LOWER_IS_BETTER else '>='} {target}", "met" if met else "MISSED"])
     if len(table) > 1:
         say.table(table)
+    say.table([["metric", "of the disk's own"], *([metric, f"{part:.2f}"] for metric, part in over_disk(results))])

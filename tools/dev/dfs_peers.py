@@ -8,12 +8,13 @@ import say
 from say import Failure
 from testbed.sandbox import ADDRESSES
 
-PACKAGES = ["fio", "git", "glusterfs-client", "glusterfs-server", "moosefs-chunkserver", "moosefs-client", "moosefs-master", "sqlite3"]
+TOOLS = ["fio", "git", "sqlite3"]
+PACKAGES = ["glusterfs-client", "glusterfs-server", "moosefs-chunkserver", "moosefs-client", "moosefs-master"]
 
 
-def install():
+def install(peers=True):
     """Peers are only needed here, so ./dev does not install them otherwise."""
-    missing = [name for name in PACKAGES if not run.succeeds(["dpkg", "--status", name])]
+    missing = [name for name in TOOLS + (PACKAGES if peers else []) if not run.succeeds(["dpkg", "--status", name])]
     if missing:
         with say.step("install " + " ".join(missing)):
             run.output(["apt-get", "install", "-y", "--no-install-recommends", *missing], timeout=600)
@@ -90,6 +91,17 @@ class Moose:
         copies = box.output(["mfsfileinfo", mount / "probe"], check=False)
         box.output(["rm", "-f", mount / "probe"])
         return copies.count("copy ") >= 3
+
+
+class Disk:
+    """No file system of ours or of others: the disk that all of them lie on, with one copy and no servers."""
+    label = "ext4"
+    processes = ()
+
+    def start(self, box):
+        mount = box.folder / "mnt"
+        mount.mkdir()
+        return mount
 
 
 PEERS = (Gluster, Moose)

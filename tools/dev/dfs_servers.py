@@ -18,12 +18,16 @@ def prepare():
 
 
 class Servers:
-    """`count` servers. With `hosts` each has a network of its own, so that its cable can be pulled; otherwise all are on one."""
+    """`count` servers. With `hosts` each has a network of its own, so that its cable can be pulled; otherwise all are on one.
+
+    `metadata`: how many of them keep metadata too; all when unset.
+    """
     label = "gestalt"
     processes = tuple(name[:15] for name in TARGETS)  # as the kernel keeps them
 
-    def __init__(self, count=3, hosts=False, inline_max=None):
+    def __init__(self, count=3, hosts=False, inline_max=None, metadata=None):
         self.count, self.hosts, self.inline_max = count, hosts, inline_max
+        self.metadata = metadata or count
         self.mounts = {}
 
     # Starting.
@@ -32,13 +36,15 @@ class Servers:
         self.box = box
         self.programs = build.folder(appliance.preset()) / "dfs"
         self.names = [f"s{number}" for number in range(1, self.count + 1)]
+        self.meta_names = self.names[:self.metadata]
         self.address = {}
         for number, name in enumerate(self.names):
             self.address[name] = box.add_host(name) if self.hosts else ADDRESSES[number]
         (box.folder / "run").mkdir()
-        (box.folder / "coordination").mkdir()
+        self._make_state()
         for name in self.names:
             self._configure(name)
+        for name in self.meta_names:
             self.start_meta(name)
         self._wait("a metadata server that leads", lambda: self.leader() is not None)
         for name in self.names:
@@ -50,15 +56,28 @@ class Servers:
         self._wait("a new volume", lambda: self.ask(self.leader(), "POST", "/dfs/v1/volumes", body) is not None)
         return self.mount("mnt")
 
+    # Where the state is, as the daemons see it; a shape of servers whose disks can fail puts it elsewhere.
+
+    def state(self, name):
+        return self.box.folder / name
+
+    def coordination(self):
+        return self.box.folder / "coordination"
+
+    def _make_state(self):
+        self.coordination().mkdir()
+        for name in self.names:
+            (self.state(name) / "data").mkdir(parents=True)
+
     def _configure(self, name):
-        folder = self.box.folder / name
-        (folder / "data").mkdir(parents=True)
-        members = [{"name": each, "address": self.address[each]} for each in self.names]
-        meta = {"name": name, "members": members, "state_folder": f"{folder}/meta", "coordination_folder": f"{self.box.folder}/coordination",
+        folder, state = self.box.folder / name, self.state(name)
+        folder.mkdir(exist_ok=True)
+        members = [{"name": each, "address": self.address[each]} for each in self.meta_names]
+        meta = {"name": name, "members": members, "state_folder": f"{state}/meta", "coordination_folder": f"{self.coordination()}",
                 "tokens_file": f"{folder}/tokens.json", "storage_nodes_expected": self.count, "copies": min(3, self.count),
                 "listen": [{"unix": f"{self.box.folder}/run/{name}-meta.sock"}]}
-        storage = {"address": self.address[name], "metadata": [f"{self.address[each]}:7861" for each in self.names],
-                   "folder": f"{folder}/data", "tokens_file": f"{folder}/tokens.json", "min_in_sync": self.count // 2 + 1,
+        storage = {"address": self.address[name], "metadata": [f"{self.address[each]}:7861" for each in self.meta_names],
+                   "folder": f"{state}/data", "tokens_file": f"{folder}/tokens.json", "min_in_sync": min(3, self.count) // 2 + 1,
                    "device_bytes_min": 256 << 20, "reserve_bytes": 64 << 20,
                    "listen": [{"unix": f"{self.box.folder}/run/{name}-storage.sock"}]}
         (folder / "meta.json").write_text(json.dumps(meta, indent=1))
@@ -67,21 +86,24 @@ class Servers:
     def _host(self, name):
         return name if self.hosts else None
 
+    def _spawn_daemon(self, argv, log, host=None):
+        return self.box.spawn(argv, log, host)
+
     def start_meta(self, name):
-        self.box.spawn([self.programs / "meta/gestalt-dfs-meta", "--config", self.box.folder / name / "meta.json"], f"{name}-meta.log",
-                       self._host(name))
+        self._spawn_daemon([self.programs / "meta/gestalt-dfs-meta", "--config", self.box.folder / name / "meta.json"], f"{name}-meta.log",
+                           self._host(name))
 
     def start_storage(self, name):
         config = self.box.folder / name / "storage.json"
         program = self.programs / "storage/gestalt-dfs-storage"
         self.box.output([program, "--claim", "--config", config], self._host(name))
-        self.box.spawn([program, "--config", config], f"{name}-storage.log", self._host(name))
+        self._spawn_daemon([program, "--config", config], f"{name}-storage.log", self._host(name))
 
     def mount(self, folder, options=()):
         """Mounts the volume at a folder of the scratch folder; returns where."""
         place = self.box.folder / folder
         place.mkdir(exist_ok=True)
-        source = ",".join(self.address[name] for name in self.names) + f":/{VOLUME}"
+        source = ",".join(self.address[name] for name in self.meta_names) + f":/{VOLUME}"
         argv = [self.programs / "fuse/gestalt-dfs-mount", source, place, "-f"]
         if options:
             argv += ["-o", ",".join(options)]
@@ -109,7 +131,7 @@ class Servers:
 
     def leader(self):
         """Name of the metadata server that leads, None while there is none."""
-        for name in self.names:
+        for name in self.meta_names:
             status = self.ask(name, "GET", "/dfs/v1/status")
             if status and status["is_primary"]:
                 return name
@@ -122,7 +144,7 @@ class Servers:
     def is_whole(self):
         """Every group has every copy it should have in sync."""
         status = self.ask(self.leader(), "GET", "/dfs/v1/status")
-        return (status is not None and len(status["in_sync"]) == self.count and self._alive() == self.count and bool(status["groups"])
+        return (status is not None and len(status["in_sync"]) == self.metadata and self._alive() == self.count and bool(status["groups"])
                 and all(sorted(group["in_sync"]) == sorted(group["copies"]) for group in status["groups"]))
 
     def wait_whole(self, seconds=READY_SECONDS):

@@ -7,6 +7,7 @@ import tempfile
 
 import appliance
 import build
+import dfs_bench
 import run
 import say
 import up
@@ -46,24 +47,29 @@ BENCHES = {"placement": lambda seconds: [], "rest": lambda seconds: [seconds], "
 class Bench:
     @staticmethod
     def add_arguments(parser):
-        parser.add_argument("name", nargs="?", default="all", choices=["all", *BENCHES, "load"],
-                            help="all (the rows of bench/README.md) or one of them; load: GETs of the standing appliance's sample through HAProxy")
+        parser.add_argument("name", nargs="?", default="all", choices=["all", *BENCHES, "load", "dfs"],
+                            help="all (the rows of bench/README.md) or one of them; load: GETs of the standing appliance's sample through HAProxy; "
+                                 "dfs: the file system beside its peers, which are installed")
         parser.add_argument("--seconds", type=int, default=5, help="for each figure (5)")
         parser.add_argument("--rate", type=int, default=2000, help="requests per second")
         parser.add_argument("--connections", type=int, default=32)
+        dfs_bench.add_arguments(parser.add_argument_group("dfs"))
 
     @staticmethod
     def main(arguments):
+        if arguments.name == "dfs":
+            return dfs_bench.main(arguments)
         if arguments.name != "load":
             names = list(BENCHES) if arguments.name == "all" else [arguments.name]
             build.build("release", [f"{name}-bench" for name in names])
             say.note(f"{datetime.date.today()}, {os.cpu_count()} processors, {platform.release()}, release build")
             for name in names:
                 run.stream([build.folder("release") / "bench" / f"{name}-bench", *BENCHES[name](arguments.seconds)], name)
-            return
+            return None
         state = up.required()
         build.build(appliance.preset(), ["bench/gestalt-load"])
         say.note(f"{arguments.rate} requests a second for {arguments.seconds} s")
         run.stream([build.folder(appliance.preset()) / "bench/gestalt-load", "--address", state["facts"]["address"], "--port",
                     up.SERVICE_PORT, "--path", "/id", "--rate", arguments.rate, "--connections", arguments.connections,
                     "--seconds", arguments.seconds], "load")
+        return None

@@ -4,7 +4,7 @@ import argparse
 
 import say
 from say import Failure
-from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_sim, firewall, frame, heal, rollout, start_cost)
+from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_power, dfs_scale, dfs_sim, firewall, frame, heal, rollout, start_cost)
 
 SHOWS = {
     "appliance": appliance_show,
@@ -13,6 +13,8 @@ SHOWS = {
     "dfs-bench": dfs_bench,
     "dfs-databases": dfs_databases,
     "dfs-faults": dfs_faults,
+    "dfs-power": dfs_power,
+    "dfs-scale": dfs_scale,
     "dfs-sim": dfs_sim,
     "firewall": firewall,
     "heal": heal,
