@@ -49,6 +49,7 @@ WRAPPERS = [
     (r"libnftables|nftables/", r"netfw/nftables/"),
     (r"fuse3?/|fuse_", r"dfs/fuse/"),
     (r"zookeeper/", r"common/coordination/"),
+    (r"librdkafka/", r"services/event/kafka_client"),
     (r"libpq-fe\.h$", r"common/store/pg_connection"),
     (r"CLI/", r"cli/command_line\.cc"),
     (r"nlohmann/json\.hpp$", r".*\.cc$|samples/"),

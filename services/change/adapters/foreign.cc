@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/base64.h"
 #include "common/base/config.h"
 #include "common/base/text.h"
 
@@ -51,12 +52,7 @@ Result<void> check_desired(const Json& desired) {
 }
 
 std::string ForeignCaller::basic() const {
-  // RFC 4648 section 4, from the form for URLs that our own tokens have.
-  std::string text = base::to_base64url(place_.user + ":" + std::string(place_.password.reveal()));
-  std::replace(text.begin(), text.end(), '-', '+');
-  std::replace(text.begin(), text.end(), '_', '/');
-  text.append((4 - text.size() % 4) % 4, '=');
-  return "Basic " + text;
+  return "Basic " + base::to_base64(place_.user + ":" + std::string(place_.password.reveal()));
 }
 
 Result<sys::HttpReply> ForeignCaller::send(const std::string& method, const std::string& path,
