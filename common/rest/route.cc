@@ -25,6 +25,22 @@ Result<Response> RouteTable::fail_without_service(const Request& /*request*/) {
   return Error{Code::internal, "the table was only described", "internal"};
 }
 
+Response RouteTable::failure(const Error& error, const Request& request) const {
+  return render_ ? render_(error, request) : problem(error, request.id);
+}
+
+void RouteTable::answer_options(std::function<Response(const Request&)> answer) {
+  options_ = Row{Method::get,
+                 "/",
+                 kPublic,
+                 Run::on_loop,
+                 [answer = std::move(answer)](const Request& request) -> Result<Response> {
+                   return answer(request);
+                 },
+                 "Which methods a path takes",
+                 {}};
+}
+
 RouteTable::Shape RouteTable::parse_shape(std::string_view path) {
   CHECK_THAT(path.starts_with('/'));
   Shape shape;

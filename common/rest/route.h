@@ -103,6 +103,19 @@ class RouteTable {
 
   const std::vector<Row>& rows() const { return rows_; }
 
+  // What some interfaces want beyond rows; without these calls nothing of it exists.
+  // `POST …?_method=PATCH` is taken for a PATCH.
+  void allow_method_override() { method_override_ = true; }
+  bool allows_method_override() const { return method_override_; }
+  // Replies to failures in another shape than problem+json. The request's path is as it was sent
+  // when no row was found. Threads: the loop's.
+  using Render = std::function<Response(const base::Error&, const Request&)>;
+  void render_failures(Render render) { render_ = std::move(render); }
+  Response failure(const base::Error& error, const Request& request) const;
+  // Answers OPTIONS, on every path and without credentials (CORS).
+  void answer_options(std::function<Response(const Request&)> answer);
+  const Row* options_row() const { return options_ ? &*options_ : nullptr; }
+
   // Requires: the table is not added to while the match is in use.
   struct Match {
     const Row* row = nullptr;
@@ -156,6 +169,9 @@ class RouteTable {
   static base::Result<Path> read_path(std::string_view raw_path);
   static base::Result<PathSegment> read_segment(std::string_view raw, Path& path);
   static base::Result<void> fill(const Shape& shape, const Path& whole, Match& match);
+  bool method_override_ = false;
+  Render render_;
+  std::optional<Row> options_;
   std::vector<Row> rows_;
   std::vector<Shape> shapes_;           // of rows_, in the same order
   std::vector<Node> nodes_ = {Node{}};  // the first one is the root

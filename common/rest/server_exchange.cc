@@ -120,7 +120,29 @@ Result<void> Exchange::read_framing(std::string_view version) {
   return {};
 }
 
+namespace {
+
+// The method that `?_method=` asks for, or the one on the request line.
+std::string_view overridden(std::string_view method, std::string_view raw_query) {
+  if (method != "POST") return method;
+  for (const std::string_view pair : base::split(raw_query, '&')) {
+    if (pair.starts_with("_method=")) return pair.substr(8);
+  }
+  return method;
+}
+
+}  // namespace
+
 Result<RouteTable::Match> Exchange::route(std::string_view method) {
+  const RouteTable& table = connection.listener.server.table;
+  if (method == "OPTIONS" && table.options_row() != nullptr) {
+    RouteTable::Match match;
+    match.row = table.options_row();
+    match.index = table.rows().size();
+    match.path = raw_path;
+    return match;
+  }
+  if (table.allows_method_override()) method = overridden(method, raw_query);
   const std::optional<Method> known = parse_method(method);
   if (known) {
     request.method = *known;

@@ -103,7 +103,8 @@ bool Exchange::send(Result<Response> result) {
   }
   if (result) return send_response(*std::move(result));
   note_failure(result.error());
-  Response response = problem(result.error(), request.id);
+  if (request.path.empty()) request.path = raw_path;
+  Response response = connection.listener.server.table.failure(result.error(), request);
   if (response.status == 405) {
     std::string allow;
     for (const Method method : connection.listener.server.table.methods(raw_path)) {

@@ -9,8 +9,8 @@
 // 2. Every record carries a version that grows by one per write; `expected` makes a write
 // conditional.
 // 3. Keys are 1 to 255 bytes, records up to 16 MiB; iteration is in byte order of the keys.
-// Threads: any; a transaction stays on one thread. Writers wait for each other (lmdb has one
-// writer).
+// Threads: any. Writers wait for each other and share commits: a work may run on the thread of
+// another writer, while its own waits in write().
 #pragma once
 
 #include <cstdint>

@@ -1,13 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/store/table_store.h"
 
+#include <semaphore>
+
 #include "common/store/transaction.h"
+#include "common/store/undo_tables.h"
 
 namespace store {
 
 using base::Code;
 using base::Error;
 using base::Result;
+
+namespace {
+
+// As many works share a commit at most, so that the first of them does not wait without end.
+constexpr std::size_t kTogetherMax = 128;
+
+}  // namespace
+
+// A writer in line. It is the owner's; others touch it until they release `woken` for the last
+// time.
+struct TableStore::Waiting {
+  const Work* work;
+  Result<void> outcome = {};
+  bool done = false;  // else, when woken, it is the one who commits next
+  std::binary_semaphore woken{0};
+};
 
 Result<void> TableStore::read(const std::function<Result<void>(Reader&)>& work) {
   return read_tables([&](const Tables& tables) {
@@ -16,13 +35,66 @@ Result<void> TableStore::read(const std::function<Result<void>(Reader&)>& work) 
   });
 }
 
-Result<void> TableStore::write(const std::function<Result<void>(Writer&)>& work) {
-  return write_tables([&](WritableTables& tables) -> Result<Outcome> {
-    Transaction transaction(layout_, tables);
-    TRY(work(transaction));
-    const bool changed = TRY(transaction.finish());
-    return changed ? Outcome::keep : Outcome::nothing_changed;
-  });
+Result<TableStore::Outcome> TableStore::run_one(const Work& work, WritableTables& tables) {
+  Transaction transaction(layout_, tables);
+  TRY(work(transaction));
+  const bool changed = TRY(transaction.finish());
+  return changed ? Outcome::keep : Outcome::nothing_changed;
+}
+
+Result<TableStore::Outcome> TableStore::run_all(const std::deque<Waiting*>& group,
+                                                WritableTables& tables) {
+  if (group.size() == 1) return run_one(*group.front()->work, tables);
+  Outcome all = Outcome::nothing_changed;
+  for (Waiting* each : group) {
+    UndoTables undoable(tables);
+    const Result<Outcome> one = run_one(*each->work, undoable);
+    if (!one) {
+      each->outcome = one.error();
+      TRY(undoable.undo());
+    } else if (*one == Outcome::keep) {
+      all = Outcome::keep;
+    }
+  }
+  return all;
+}
+
+Result<void> TableStore::commit_together(const std::deque<Waiting*>& group) {
+  return write_tables([&](WritableTables& tables) { return run_all(group, tables); });
+}
+
+Result<void> TableStore::write(const Work& work) {
+  Waiting mine{.work = &work};
+  std::unique_lock lock(mutex_);
+  waiting_.push_back(&mine);
+  if (committing_) {
+    lock.unlock();
+    mine.woken.acquire();
+    if (mine.done) return std::move(mine.outcome);
+    lock.lock();
+  }
+  committing_ = true;
+  std::deque<Waiting*> group;
+  while (!waiting_.empty() && group.size() < kTogetherMax) {
+    group.push_back(waiting_.front());
+    waiting_.pop_front();
+  }
+  lock.unlock();
+  const Result<void> all = commit_together(group);
+  for (Waiting* each : group) {
+    if (!all && each->outcome) each->outcome = all;
+    each->done = true;
+  }
+  lock.lock();
+  // Who came meanwhile: its first one does the next commit.
+  Waiting* const next = waiting_.empty() ? nullptr : waiting_.front();
+  committing_ = next != nullptr;
+  lock.unlock();
+  if (next != nullptr) next->woken.release();
+  for (Waiting* each : group) {
+    if (each != &mine) each->woken.release();  // it may be gone after this
+  }
+  return std::move(mine.outcome);
 }
 
 Result<void> TableStore::refresh() {

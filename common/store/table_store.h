@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Store over tables: what all engines share, and copying from one engine to another.
+// A Store over tables: what all engines share, committing for several writers at once, and copying
+// from one engine to another.
 //
-// Threads: as Store.
+// Writers that come while another commit is under way share the next one: the first of them runs
+// the works of all, one after the other, in one transaction of the engine, and commits once. A work
+// that fails is undone alone; when the commit fails, all of them fail. A writer without company
+// pays nothing for this. Threads: as Store.
 #pragma once
+
+#include <deque>
+#include <mutex>
 
 #include "common/store/tables.h"
 
@@ -30,8 +37,16 @@ class TableStore : public Store {
   const Layout& layout() const { return layout_; }
 
  private:
+  using Work = std::function<base::Result<void>(Writer&)>;
+  struct Waiting;
+  base::Result<void> commit_together(const std::deque<Waiting*>& group);
+  base::Result<Outcome> run_one(const Work& work, WritableTables& tables);
+  base::Result<Outcome> run_all(const std::deque<Waiting*>& group, WritableTables& tables);
   base::Result<Outcome> take_all(TableStore& source, WritableTables& tables);
   const Layout layout_;
+  std::mutex mutex_;  // of the two below
+  std::deque<Waiting*> waiting_;
+  bool committing_ = false;
 };
 
 }  // namespace store

@@ -160,6 +160,8 @@ Result<void> Call::finish_task(const std::string& id, TaskEnd end) {
   return {};
 }
 
+void Call::note_task(std::string id) { state_->changed_tasks.push_back(std::move(id)); }
+
 Result<Reply> Call::accepted(const std::string& task_id) {
   const TaskRow row = TRY(load_task(read(), task_id));
   const std::string base = task_base(href_base());

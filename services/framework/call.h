@@ -96,6 +96,8 @@ class Call {
   base::Result<std::string> task(TaskSpec spec, base::Json input);
   base::Result<void> progress_task(const std::string& id, int percent, std::string message);
   base::Result<void> finish_task(const std::string& id, TaskEnd end);
+  // A task that was written by save_task(): followers and its runner look at it after the commit.
+  void note_task(std::string id);
   // 202 with the ApiTask of a task made by this call.
   base::Result<Reply> accepted(const std::string& task_id);
   // Requests that a conditional change stands on: sets ETag of the reply from `version`, and

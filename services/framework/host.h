@@ -47,6 +47,8 @@ using Runner = std::function<base::Result<TaskEnd>(TaskRun&)>;
 // At-least-once, in commit order, on the dispatcher's thread: must not block for long. An error
 // makes the dispatcher come again with the same event.
 using Subscriber = std::function<base::Result<void>(const Event&)>;
+// Ids of tasks that have begun or changed, after the commit, on the thread that committed.
+using TaskWatcher = std::function<void(const std::vector<std::string>& ids)>;
 
 class Host {
  public:
@@ -84,6 +86,7 @@ class Host {
   virtual void provide(Policy& stage) = 0;
   virtual void provide(Gate& stage) = 0;
   virtual void provide(EventSink& stage) = 0;
+  virtual void provide(AuditSink& stage) = 0;
   virtual Orgs& orgs() = 0;
   virtual Authorizer& authorizer(Access::Kind kind) = 0;
   virtual Effective* effective() = 0;  // nullptr when not hosted
@@ -93,6 +96,9 @@ class Host {
   // ---- work
   virtual void subscribe(std::string subscriber, std::string name_prefix, Subscriber callback) = 0;
   virtual void add_runner(std::string name, Runner runner) = 0;
+  virtual void watch_tasks(TaskWatcher watcher) = 0;  // one: the task service
+  // These tasks were changed by other ways than a Call's.
+  virtual void note_tasks(std::vector<std::string> ids) = 0;
   // A transaction of a service acting by itself (timers, synchronisation, subscribers), with
   // events, audit and tasks as in a handler. Blocks: not on the loop.
   virtual base::Result<void> transact(std::string_view action, CallerPtr caller,

@@ -124,4 +124,17 @@ class EventSink {
   virtual base::Result<void> append(std::span<const Event> events) = 0;
 };
 
+// Where audit records go once they are committed (the audit service).
+class AuditSink {
+ public:
+  struct Entry {
+    std::uint64_t sequence = 0;  // of the outbox row: grows, and names the record for good
+    std::string record;          // JSON text
+  };
+  virtual ~AuditSink() = default;
+  // Durable when it returns. In order, at least once: entries up to the last one it has are
+  // skipped.
+  virtual base::Result<void> append(std::span<const Entry> entries) = 0;
+};
+
 }  // namespace services

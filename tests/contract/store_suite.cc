@@ -351,6 +351,49 @@ void concurrent_writers_lose_no_increment(StoreEngine& engine) {
   LONGS_EQUAL(61, find(*store, "count")->version);
 }
 
+// Some of them give up after they have written: nothing of theirs may stay, everything of the
+// others must, and the feed has no gap.
+void writers_that_share_a_commit_fail_alone(StoreEngine& engine) {
+  constexpr int kThreads = 6;
+  constexpr int kEach = 20;
+  const auto store = engine.open(word_options());
+  put(*store, "shared", "0");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&store, i] {
+      for (int k = 0; k < kEach; ++k) {
+        const std::string key = "k" + std::to_string(i) + "-" + std::to_string(k);
+        const bool gives_up = (i + k) % 3 == 0;
+        const Result<void> done = store->write([&](Writer& writer) -> Result<void> {
+          TRY(writer.put("words", key, "word"));
+          TRY(writer.put("words", "shared", key));
+          if (gives_up) return base::Error{Code::conflict, "given up", "version_moved_on"};
+          return {};
+        });
+        CHECK_THAT(done.has_value() != gives_up);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::size_t kept = 0;
+  for (int i = 0; i < kThreads; ++i) {
+    for (int k = 0; k < kEach; ++k) {
+      const auto found = find(*store, "k" + std::to_string(i) + "-" + std::to_string(k));
+      CHECK_EQUAL((i + k) % 3 != 0, found.has_value());
+      kept += found ? 1 : 0;
+    }
+  }
+  LONGS_EQUAL(1 + kept, find(*store, "shared")->version);
+  CHECK_OK(store->read([&](Reader& reader) -> Result<void> {
+    const std::vector<Change> changes = TRY(reader.changes(0, 10'000));
+    LONGS_EQUAL(1 + 2 * kept, changes.size());
+    for (std::size_t n = 0; n < changes.size(); ++n) LONGS_EQUAL(n + 1, changes[n].sequence);
+    const auto words = TRY(reader.find_by("words", "initial", "w", {}));
+    LONGS_EQUAL(kept, words.size());
+    return {};
+  }));
+}
+
 void a_reader_sees_one_moment(StoreEngine& engine) {
   const auto store = engine.open(word_options());
   put(*store, "a", "0");

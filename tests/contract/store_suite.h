@@ -34,6 +34,7 @@ class StoreEngine {
   X(group, keys_and_records_beyond_the_limits_are_refused)          \
   X(group, unknown_names_are_errors)                                \
   X(group, concurrent_writers_lose_no_increment)                    \
+  X(group, writers_that_share_a_commit_fail_alone)                  \
   X(group, a_reader_sees_one_moment)                                \
   X(group, a_random_history_matches_a_plain_map)
 

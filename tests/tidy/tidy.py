@@ -42,7 +42,7 @@ WRAPPERS = [
     (r"lmdb\.h$", r"common/sys/lmdb"),
     (r"systemd/", r"common/sys/"),
     (r"curl/", r"common/sys/"),
-    (r"openssl/", r"common/sys/(tls|crypto)|netfw/api/"),
+    (r"openssl/", r"common/sys/(tls|crypto|ed25519)|netfw/api/"),
     (r"microhttpd\.h$|gnutls/", r"common/rest/(server|listen)"),
     (r"netlink/|libmnl/", r"common/sys/|netfw/"),
     (r"libiptc/|xtables\.h$|iptables", r"netfw/iptables/"),

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/services/rig.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "tests/support/run_loop.h"
+
+namespace services::test {
+
+using base::Code;
+using base::Error;
+using base::Result;
+
+Result<CallerPtr> FakeSecurity::authenticate(store::Reader&, const Presented& shown) {
+  if (shown.peer_uid) {
+    if (*shown.peer_uid == 0) return internal_caller("node");
+    return Error{Code::unauthenticated, "this user has no account", "credentials_invalid"};
+  }
+  if (!shown.authorization.starts_with("Bearer ") || shown.authorization == "Bearer wrong") {
+    return Error{Code::unauthenticated, "the credentials are not valid", "credentials_invalid"};
+  }
+  Caller caller;
+  caller.account_id = caller.name = shown.authorization.substr(7);
+  caller.credential = CredentialKind::token;
+  return std::make_shared<const Caller>(std::move(caller));
+}
+
+Result<std::optional<Org>> FakeSecurity::find_fqon(store::Reader&, std::string_view fqon) {
+  if (fqon == "root") return std::optional<Org>(Org{kRootId, "root"});
+  if (fqon == "acme") return std::optional<Org>(Org{kAcmeId, "acme"});
+  return std::optional<Org>();
+}
+
+Result<std::optional<Org>> FakeSecurity::find_id(store::Reader& reader, std::string_view id) {
+  if (id == kRootId) return find_fqon(reader, "root");
+  if (id == kAcmeId) return find_fqon(reader, "acme");
+  return std::optional<Org>();
+}
+
+Result<std::vector<Org>> FakeSecurity::lineage(store::Reader&, std::string_view id) {
+  if (id == kRootId) return std::vector<Org>{{kRootId, "root"}};
+  return std::vector<Org>{{kRootId, "root"}, {kAcmeId, "acme"}};
+}
+
+Result<Decision> FakeSecurity::decide(store::Reader&, const Question& question, Call&) {
+  const std::string wanted = question.caller.name + "/" + std::string(question.access.name());
+  const bool allowed = granted.contains(wanted) || granted.contains(question.caller.name + "/*");
+  return Decision{allowed, allowed ? "granted by the test" : "not granted by the test"};
+}
+
+Rig::Rig(std::vector<std::unique_ptr<Service>> services, std::unique_ptr<store::Store> store,
+         HostOptions options)
+    : store_(std::move(store)) {
+  auto loop = sys::EventLoop::make();
+  CHECK_OK(loop);
+  loop_ = *std::move(loop);
+  timers_ = std::make_unique<sys::LoopTimers>(*loop_);
+  if (!store_) store_ = store::make_memory({.collections = collections_of(services)});
+  workers_ = std::make_unique<sys::WorkerPool>(sys::WorkerPool::Limits{.threads = 4});
+  auto host =
+      RunningHost::make({*store_, base::system_clock(), base::system_rng(), *timers_, *workers_,
+                         metrics_, folder_.path().string(),
+                         [this](std::function<void()> work) { loop_->post(std::move(work)); }},
+                        std::move(services), std::move(options));
+  CHECK_OK(host);
+  host_ = *std::move(host);
+  host_->provide(static_cast<Identity&>(security));
+  host_->provide(static_cast<Orgs&>(security));
+  host_->provide(Access::Kind::right, security);
+  host_->provide(Access::Kind::entitlement, security);
+  CHECK_OK(host_->start());
+}
+
+Rig::~Rig() {
+  host_->stop();
+  workers_.reset();
+  host_.reset();
+}
+
+rest::Response Rig::send(const std::string& line, const Sent& sent) {
+  rest::Request request;
+  const std::size_t space = line.find(' ');
+  const std::size_t question = line.find('?');
+  for (const rest::Method each : {rest::Method::get, rest::Method::post, rest::Method::put,
+                                  rest::Method::patch, rest::Method::del}) {
+    if (rest::method_name(each) == line.substr(0, space)) request.method = each;
+  }
+  request.path =
+      line.substr(space + 1, question == std::string::npos ? question : question - space - 1);
+  if (question != std::string::npos) {
+    auto query = rest::parse_query(line.substr(question + 1));
+    CHECK_OK(query);
+    request.query = *std::move(query);
+  }
+  request.headers = sent.headers;
+  if (!sent.as.empty()) request.headers["authorization"] = "Bearer " + sent.as;
+  request.body = sent.body;
+  request.id = "test";
+  return host_->handle(request);
+}
+
+base::Json Rig::json(const std::string& line, const Sent& sent) {
+  return base::Json::parse(send(line, sent).body, nullptr, false);
+}
+
+void Rig::until(const std::function<bool()>& done) { test_support::run_until(*loop_, done); }
+void Rig::drain() { CHECK_OK(host_->drain()); }
+
+}  // namespace services::test
