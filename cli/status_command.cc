@@ -108,6 +108,7 @@ Status show_status(const Session& session) {
   if (session.url.empty()) {
     daemons.push_back(ask(session, Daemon::agent));
     daemons.push_back(ask(session, Daemon::netfw));
+    daemons.push_back(ask(session, Daemon::dfs));
   }
   Json apps;
   if (auto api = Api::make(session, Daemon::master)) {

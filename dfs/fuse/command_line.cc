@@ -15,6 +15,7 @@ using base::Result;
 const char* const kUsage =
     "usage: gestalt-dfs-mount SERVER[:PORT][,SERVER[:PORT]...]:/VOLUME FOLDER [-o OPTIONS] [-f]\n"
     "       mount -t gestalt SERVER,SERVER,SERVER:/VOLUME FOLDER [-o OPTIONS]\n"
+    "       gestalt-dfs-mount --detach FOLDER\n"
     "\n"
     "Mounts a volume of the distributed file system. SERVER is a metadata server (port 7861).\n"
     "  -f, --foreground   do not go to the background; also under systemd\n"
@@ -23,10 +24,12 @@ const char* const kUsage =
     "       takeover      from now on nobody else may write to the volume: those who have it\n"
     "                     mounted get ESTALE\n"
     "       epoch=N       the volume's epoch that the caller was given; an older one is refused\n"
+    "       uid_first=N   for a container whose user and group 0 to 65535 are N and more here\n"
     "       inodes=N      how many inodes are remembered (50000)\n"
     "       dirty=MIB     how much written content may wait to be sent (64)\n"
     "       private       only the user who mounts may enter\n"
     "       nosuid, nodev, noexec, noatime and the like are the kernel's, as in mount(8)\n"
+    "  --detach FOLDER    takes away what a mount that was killed has left, and the empty folder\n"
     "  -h, --help         this text\n";
 
 namespace {
@@ -77,7 +80,7 @@ struct OptionRow {
   std::string_view name;  // with its = when it takes a value
   bool (*take)(CommandLine&, std::string_view value);
 };
-constexpr std::array<OptionRow, 8> kOptions = {{
+constexpr std::array<OptionRow, 9> kOptions = {{
     {"ro", [](CommandLine& line, std::string_view) { return line.mount.read_only = true; }},
     {"rw",
      [](CommandLine& line, std::string_view) {
@@ -97,6 +100,12 @@ constexpr std::array<OptionRow, 8> kOptions = {{
      }},
     {"epoch=",
      [](CommandLine& line, std::string_view value) { return parse_number(value, line.epoch); }},
+    {"uid_first=",
+     [](CommandLine& line, std::string_view value) {
+       return parse_number(value, line.mount.ids.first) &&
+              line.mount.ids.first >= IdShift::kCount &&
+              line.mount.ids.first <= UINT32_MAX - IdShift::kCount;
+     }},
     {"inodes=",
      [](CommandLine& line, std::string_view value) {
        return parse_number(value, line.inodes_max) && line.inodes_max >= 100 &&

@@ -2,6 +2,7 @@
 // The command line of gestalt-dfs-mount, which mount(8) also calls as mount.gestalt:
 //
 //   gestalt-dfs-mount SERVER[:PORT][,SERVER[:PORT]…]:/VOLUME FOLDER [-o OPTION[,OPTION…]] [-f]
+//   gestalt-dfs-mount --detach FOLDER
 //
 // Threads: stateless.
 #pragma once

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "dfs/client/acl.h"
 #include "dfs/fuse/operations.h"
 
 namespace dfs::fuse {
@@ -15,6 +16,8 @@ namespace {
 
 constexpr TimeNs kSecond = 1'000'000'000;
 constexpr std::uint64_t kStatBlock = 512;
+constexpr std::uint16_t kAclUser = 0x02;   // ACL_USER and ACL_GROUP of linux/posix_acl.h, which
+constexpr std::uint16_t kAclGroup = 0x08;  // alone have a number
 
 struct timespec to_timespec(TimeNs time) {
   TimeNs seconds = time / kSecond;
@@ -66,6 +69,28 @@ int fallback_errno(base::Code code) {
 
 }  // namespace
 
+std::uint32_t IdShift::to_kernel(std::uint32_t id) const {
+  if (first == 0) return id;
+  return id < kCount ? first + id : kNobody;
+}
+std::uint32_t IdShift::from_kernel(std::uint32_t id) const {
+  if (first == 0 || id == 0) return id;
+  return id >= first && id - first < kCount ? id - first : kNobody;
+}
+
+std::string shift_xattr(std::string_view name, std::string_view value, const IdShift& shift,
+                        ShiftTo to) {
+  if (shift.first == 0 || (name != client::kAccessAcl && name != client::kDefaultAcl))
+    return std::string(value);
+  std::optional<client::Acl> acl = client::parse_acl(value);
+  if (!acl) return std::string(value);
+  for (client::AclEntry& entry : *acl) {
+    if (entry.tag != kAclUser && entry.tag != kAclGroup) continue;
+    entry.id = to == ShiftTo::kernel ? shift.to_kernel(entry.id) : shift.from_kernel(entry.id);
+  }
+  return client::format_acl(*acl);
+}
+
 int to_errno(const base::Error& error) {
   return error.os_errno != 0 ? error.os_errno : fallback_errno(error.code);
 }
@@ -89,12 +114,12 @@ struct stat to_stat(FileKind kind, InodeNumber inode) {
   return status;
 }
 
-struct stat to_stat(const Attributes& attributes) {
+struct stat to_stat(const Attributes& attributes, const IdShift& shift) {
   struct stat status = to_stat(attributes.kind, attributes.inode);
   status.st_mode |= attributes.mode;
   status.st_nlink = attributes.links;
-  status.st_uid = attributes.uid;
-  status.st_gid = attributes.gid;
+  status.st_uid = shift.to_kernel(attributes.uid);
+  status.st_gid = shift.to_kernel(attributes.gid);
   status.st_rdev = attributes.device;
   status.st_size = static_cast<off_t>(attributes.size);
   status.st_blksize = static_cast<blksize_t>(kBlockBytes);
@@ -119,11 +144,11 @@ struct statvfs to_statvfs(const VolumeUsageReply& usage) {
   return status;
 }
 
-client::Change to_change(const struct stat& status, int which) {
+client::Change to_change(const struct stat& status, int which, const IdShift& shift) {
   client::Change change;
   if ((which & FUSE_SET_ATTR_MODE) != 0) change.mode = status.st_mode & 07777;
-  if ((which & FUSE_SET_ATTR_UID) != 0) change.uid = status.st_uid;
-  if ((which & FUSE_SET_ATTR_GID) != 0) change.gid = status.st_gid;
+  if ((which & FUSE_SET_ATTR_UID) != 0) change.uid = shift.from_kernel(status.st_uid);
+  if ((which & FUSE_SET_ATTR_GID) != 0) change.gid = shift.from_kernel(status.st_gid);
   if ((which & FUSE_SET_ATTR_SIZE) != 0) change.size = static_cast<std::uint64_t>(status.st_size);
   if ((which & FUSE_SET_ATTR_ATIME) != 0) change.accessed = to_time(status.st_atim);
   if ((which & FUSE_SET_ATTR_MTIME) != 0) change.modified = to_time(status.st_mtim);

@@ -2,10 +2,12 @@
 // gestalt-dfs-mount: one mounted volume.
 #include <netdb.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
@@ -214,9 +216,22 @@ int run(const dfs::fuse::CommandLine& line) {
   return program.status();
 }
 
+// After a mount process that was killed: its folder refuses everybody until it is taken away.
+int detach(const char* folder) {
+  if (::umount2(folder, MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT) {
+    std::fprintf(stderr, "gestalt-dfs-mount: %s\n",
+                 base::to_string(base::os_error(errno, std::string("unmount ") + folder)).c_str());
+    return 1;
+  }
+  // Not empty, or gone: somebody else's.
+  static_cast<void>(::rmdir(folder));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--detach") return detach(argv[2]);
   const Result<dfs::fuse::CommandLine> line =
       dfs::fuse::parse_command_line({argv + 1, argv + argc});
   if (!line) {

@@ -14,6 +14,7 @@
 
 #include "common/sys/event_loop.h"
 #include "dfs/client/client.h"
+#include "dfs/fuse/convert.h"
 #include "dfs/fuse/notifier.h"
 
 namespace dfs::fuse {
@@ -25,6 +26,7 @@ struct MountOptions {
   std::string source;  // what /proc/mounts shows
   bool read_only = false;
   bool allow_other = true;
+  IdShift ids;               // of the container that the volume is for
   std::string kernel_words;  // further options for the kernel, each led by a comma
 };
 

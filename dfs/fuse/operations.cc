@@ -50,14 +50,16 @@ class Operations {
   }
   static auto& locked(fuse_req_t request) { return mount(request).locked_; }
   static std::uint64_t next_ticket(fuse_req_t request) { return mount(request).next_ticket_++; }
+  static const IdShift& ids(fuse_req_t request) { return mount(request).options_.ids; }
   static client::Subject subject(fuse_req_t request) {
     const fuse_ctx* context = fuse_req_ctx(request);
-    return {context->uid, context->gid, context->umask};
+    const IdShift& shift = ids(request);
+    return {shift.from_kernel(context->uid), shift.from_kernel(context->gid), context->umask};
   }
   static fuse_entry_param entry(fuse_req_t request, const Found& found) {
     fuse_entry_param entry{};
     entry.ino = found.attributes.inode == 0 ? 0 : mount(request).node_of(found.attributes.inode);
-    entry.attr = to_stat(found.attributes);
+    entry.attr = to_stat(found.attributes, ids(request));
     entry.entry_timeout = found.keep_name ? kKept : 0.0;
     entry.attr_timeout = found.keep_attributes ? kKept : 0.0;
     return entry;
@@ -88,7 +90,7 @@ auto reply_entry(fuse_req_t request, std::shared_ptr<void> hold = {}) {
 auto reply_attributes(fuse_req_t request) {
   return [request](const Result<Found>& found) {
     if (!found) return fail(request, found.error());
-    const struct stat status = to_stat(found->attributes);
+    const struct stat status = to_stat(found->attributes, Op::ids(request));
     static_cast<void>(fuse_reply_attr(request, &status, found->keep_attributes ? kKept : 0.0));
   };
 }
@@ -137,7 +139,7 @@ void op_getattr(fuse_req_t request, fuse_ino_t node, fuse_file_info*) noexcept {
 
 void op_setattr(fuse_req_t request, fuse_ino_t node, struct stat* status, int which,
                 fuse_file_info*) noexcept {
-  Op::client(request).change(Op::inode(request, node), to_change(*status, which),
+  Op::client(request).change(Op::inode(request, node), to_change(*status, which, Op::ids(request)),
                              reply_attributes(request));
 }
 
@@ -352,8 +354,9 @@ void op_statfs(fuse_req_t request, fuse_ino_t) noexcept {
 
 void op_setxattr(fuse_req_t request, fuse_ino_t node, const char* name, const char* value,
                  std::size_t size, int flags) noexcept {
-  Op::client(request).set_xattr(Op::inode(request, node), name, std::string(value, size), flags,
-                                reply_nothing(request));
+  Op::client(request).set_xattr(Op::inode(request, node), name,
+                                shift_xattr(name, {value, size}, Op::ids(request), ShiftTo::volume),
+                                flags, reply_nothing(request));
 }
 void reply_sized(fuse_req_t request, std::string_view bytes, std::size_t size) {
   if (size == 0) {
@@ -365,11 +368,12 @@ void reply_sized(fuse_req_t request, std::string_view bytes, std::size_t size) {
   }
 }
 void op_getxattr(fuse_req_t request, fuse_ino_t node, const char* name, std::size_t size) noexcept {
-  Op::client(request).get_xattr(Op::inode(request, node), name,
-                                [request, size](const Result<std::string>& value) {
-                                  if (!value) return fail(request, value.error());
-                                  reply_sized(request, *value, size);
-                                });
+  Op::client(request).get_xattr(
+      Op::inode(request, node), name,
+      [request, size, name = std::string(name)](const Result<std::string>& value) {
+        if (!value) return fail(request, value.error());
+        reply_sized(request, shift_xattr(name, *value, Op::ids(request), ShiftTo::kernel), size);
+      });
 }
 void op_listxattr(fuse_req_t request, fuse_ino_t node, std::size_t size) noexcept {
   Op::client(request).list_xattrs(Op::inode(request, node),

@@ -17,6 +17,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kCollectEvery{60};
+constexpr const char* kObservedPrefix = "gs";  // of the units of instances and of their mounts
 constexpr std::size_t kFetchThreads = 2;
 constexpr std::size_t kCommandThreads = 4;
 constexpr std::chrono::milliseconds kServerGrace{2000};
@@ -101,8 +102,7 @@ base::Result<void> Agent::make_parts() {
   observer.on_reconnect = [this] {
     if (supervisor_) supervisor_->on_bus_back();
   };
-  services_ = TRY(
-      sys::ServiceManager::make(context_.loop, std::string(api::kUnitPrefix), std::move(observer)));
+  services_ = TRY(sys::ServiceManager::make(context_.loop, kObservedPrefix, std::move(observer)));
   ledger_ = TRY(Ledger::open(config_.state_folder / "ledger", context_.loop, context_.workers));
   images_ = TRY(Images::open({context_.loop, fetchers_, config_}));
   return {};
@@ -142,7 +142,8 @@ void Agent::make_links() {
 base::Json Agent::links() const {
   return {{"coordination", coordination_->is_connected()},
           {"masterd", master_->is_connected()},
-          {"netfwd", netfw_->is_connected()}};
+          {"netfwd", netfw_->is_connected()},
+          {"dfs", supervisor_->volumes().is_reachable()}};
 }
 
 base::Result<void> Agent::make_server() {

@@ -22,6 +22,8 @@ constexpr std::int64_t kYearInSeconds = 366LL * 86'400;
 constexpr api::EnumWords<UserNamespaces, 3> kUserNamespaces{{{UserNamespaces::automatic, "auto"},
                                                              {UserNamespaces::on, "on"},
                                                              {UserNamespaces::off, "off"}}};
+constexpr api::EnumWords<VolumeEngine, 2> kVolumeEngines{
+    {{VolumeEngine::dfs, "dfs"}, {VolumeEngine::folder, "folder"}}};
 
 void read_path(Fields& fields, std::string_view name, std::string& out) {
   fields.optional(name, out, {.length_min = 1});
@@ -81,6 +83,23 @@ void read_bridge(Fields& parent, Config& out) {
   const auto last =
       bridge_addresses(bridge, std::max<std::int64_t>(0, out.port_last - out.port_first));
   if (!last) parent.reject("bridge", last.error().detail);
+}
+
+void read_volumes(Fields& parent, VolumesConfig& out) {
+  const Json* json = parent.find_object("volumes");
+  if (json == nullptr) return;
+  Fields fields(*json, parent.pointer_of("volumes"));
+  api::read_enum(fields, "engine", kVolumeEngines, out.engine);
+  fields.optional("servers", out.servers, 16, {.length_min = 1, .length_max = 253});
+  for (const std::string& server : out.servers)
+    if (server.find_first_of(", /$\n\t") != std::string::npos)
+      fields.reject("servers", "is host[:port] of each metadata server");
+  if (out.servers.empty()) fields.reject("servers", "at least one metadata server is needed");
+  read_path(fields, "meta_socket", out.meta_socket);
+  read_path(fields, "mount", out.mount);
+  fields.optional("inodes_max", out.inodes_max, {.min = 100, .max = 10'000'000});
+  fields.optional("dirty_mib", out.dirty_mib, {.min = 1, .max = 4096});
+  if (auto done = fields.finish(base::UnknownFields::refuse); !done) parent.reject(done.error());
 }
 
 void read_peer_scopes(Fields& parent, std::map<std::string, std::vector<std::string>>& out) {
@@ -147,6 +166,7 @@ base::Result<Config> read_config(const Json& json) {
   read_folders(fields, out);
   read_images(fields, out.images);
   read_bridge(fields, out);
+  read_volumes(fields, out.volumes);
   read_peer_scopes(fields, out.peer_scopes);
   fields.optional("starts_max", out.starts_max, {.min = 0, .max = 1000});
   fields.optional("pids_default", out.pids_default, {.min = 16, .max = 4'194'304});

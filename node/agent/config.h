@@ -28,6 +28,18 @@ struct ImageLimits {
   std::vector<std::string> plain_registries;  // host[:port] that are spoken to without TLS
 };
 
+enum class VolumeEngine { dfs, folder };
+
+// Where the volumes of applications lie.
+struct VolumesConfig {
+  VolumeEngine engine = VolumeEngine::dfs;
+  std::vector<std::string> servers{"127.0.0.1:7861"};  // metadata servers: host[:port]
+  std::filesystem::path meta_socket = "/run/gestalt/dfs-meta.sock";
+  std::string mount = "/usr/libexec/gestalt/gestalt-dfs-mount";
+  std::int64_t inodes_max = 20'000;  // that each mount remembers
+  std::int64_t dirty_mib = 16;       // that each mount may hold back
+};
+
 struct Config {
   std::string name;     // default: the host name
   std::string address;  // default: the first address that is not loopback, else 127.0.0.1
@@ -46,6 +58,7 @@ struct Config {
   std::map<std::string, std::vector<std::string>> peer_scopes{{"gestalt-master", {"node:read"}}};
   ImageLimits images;
   BridgeConfig bridge;
+  VolumesConfig volumes;
   std::int64_t starts_max = 0;  // at the same time; 0: twice the number of processors
   std::int64_t pids_default = 4096;
   UserNamespaces user_namespaces = UserNamespaces::automatic;

@@ -34,18 +34,19 @@ base::Result<void> write_plainly(const std::string& path, const std::string& tex
 
 base::Result<void> make_volumes(const InstanceFilesInput& input, std::uint32_t uid,
                                 std::uint32_t gid) {
-  for (const api::VolumeSpec& volume : input.record.spec->volumes) {
+  for (std::size_t i = 0; i < input.volumes.size(); ++i) {
+    const api::VolumeSpec& volume = input.record.spec->volumes[i];
+    const VolumePlace& place = input.volumes[i];
+    // What is mounted is made when everything else is there.
+    if (!place.unit.empty() || access(place.folder.c_str(), F_OK) == 0) continue;
     if (volume.persistent.empty()) {
-      if (access(volume.host_path.c_str(), F_OK) == 0) continue;
       return base::Error{base::Code::not_found,
                          "the node has no " + volume.host_path + " for a volume",
                          "volume_path_absent"};
     }
-    const std::string path = input.volumes_folder + "/" + volume.persistent;
-    if (access(path.c_str(), F_OK) == 0) continue;
-    TRY(sys::make_folder(input.volumes_folder, 0711));
-    TRY(sys::make_folder(path, 0755));
-    TRY(give_to(path, uid, gid));
+    TRY(sys::make_folder(std::filesystem::path(place.folder).parent_path(), 0711));
+    TRY(sys::make_folder(place.folder, 0755));
+    TRY(give_to(place.folder, uid, gid));
   }
   return {};
 }
@@ -83,10 +84,12 @@ base::Result<InstanceFiles> make_container_files(const InstanceFilesInput& input
   TRY(give_to(sandbox, user.uid, user.gid));
   TRY(make_volumes(input, user.uid, user.gid));
   const bool resolv_conf = access("/etc/resolv.conf", R_OK) == 0 && access("/etc/hosts", R_OK) == 0;
-  const base::Json config = TRY(make_oci_config(
-      {record, input.image->config, user, sandbox, input.volumes_folder, resolv_conf}));
+  const base::Json config = TRY(
+      make_oci_config({record, input.image->config, user, sandbox, input.volumes, resolv_conf}));
   TRY(write_plainly(input.folder + "/config.json", base::dump_json(config)));
   InstanceFiles out;
+  out.uid = user.uid;
+  out.gid = user.gid;
   if (record.spec->resources.disk_bytes == 0) return out;
   const auto made = make_disk(input);
   out.has_disk = made.has_value();

@@ -13,6 +13,7 @@
 #include "common/base/result.h"
 #include "node/agent/image.h"
 #include "node/agent/record.h"
+#include "node/agent/volumes.h"
 
 namespace node::agent {
 
@@ -20,8 +21,8 @@ struct InstanceFilesInput {
   Record record;
   std::string folder;
   std::string run_folder;
-  std::string volumes_folder;
-  std::optional<Image> image;  // of a container
+  std::vector<VolumePlace> volumes;  // of the specification, in its order
+  std::optional<Image> image;        // of a container
   std::string mkfs;
 };
 
@@ -29,8 +30,9 @@ struct InstanceFilesInput {
 std::string disk_file(const std::string& folder);
 
 struct InstanceFiles {
-  bool has_disk = false;     // there is a disk.img, as the container's disk limit wants it
-  std::string disk_failure;  // why there is none although it does
+  std::uint32_t uid = 0, gid = 0;  // whose its volumes are, as it calls them itself
+  bool has_disk = false;           // there is a disk.img, as the container's disk limit wants it
+  std::string disk_failure;        // why there is none although it does
 };
 
 // May be repeated while the unit was not asked for. Errors: os errors; failed_precondition

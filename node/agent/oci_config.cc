@@ -56,16 +56,17 @@ Json make_process(const ContainerInput& input, std::vector<std::string> argv) {
 }
 
 void add_volumes(const ContainerInput& input, bool mapped, Json& mounts) {
-  for (const api::VolumeSpec& volume : input.record.spec->volumes) {
-    const std::string source = volume.host_path.empty()
-                                   ? input.volumes_folder + "/" + volume.persistent
-                                   : volume.host_path;
+  for (std::size_t i = 0; i < input.volumes.size(); ++i) {
+    const api::VolumeSpec& volume = input.record.spec->volumes[i];
+    const VolumePlace& place = input.volumes[i];
     const std::string target = volume.container_path.starts_with('/')
                                    ? volume.container_path
                                    : std::string(kContainerSandbox) + "/" + volume.container_path;
     std::vector<std::string> options{"rbind", volume.read_only ? "ro" : "rw", "nosuid", "nodev"};
-    if (mapped) options.push_back("idmap");
-    mounts.push_back(mount_entry(target, "bind", source, std::move(options)));
+    // The mount of a volume of the file system has the numbers of users mapped itself: the kernel
+    // maps those of FUSE only since 6.12, and only for servers that ask for it.
+    if (mapped && place.unit.empty()) options.push_back("idmap");
+    mounts.push_back(mount_entry(target, "bind", place.folder, std::move(options)));
   }
 }
 

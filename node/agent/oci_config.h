@@ -10,6 +10,7 @@
 #include "node/agent/container_user.h"
 #include "node/agent/image.h"
 #include "node/agent/record.h"
+#include "node/agent/volumes.h"
 
 namespace node::agent {
 
@@ -22,9 +23,9 @@ struct ContainerInput {
   const Record& record;
   const ImageConfig& image;
   const ContainerUser& user;
-  std::string sandbox;            // folder on the node
-  std::string volumes_folder;     // of persistent volumes
-  bool mount_resolv_conf = true;  // the node has /etc/resolv.conf and /etc/hosts
+  std::string sandbox;               // folder on the node
+  std::vector<VolumePlace> volumes;  // of the specification, in its order
+  bool mount_resolv_conf = true;     // the node has /etc/resolv.conf and /etc/hosts
 };
 
 // Errors: invalid_argument argv_missing when neither the spec nor the image names a program.

@@ -25,6 +25,7 @@ Supervisor::Supervisor(Parts parts)
     : parts_(parts),
       cgroups_(find_cgroups()),
       self_(std::make_shared<Supervisor*>(this)),
+      volumes_({parts.loop, parts.http, parts.services, parts.config}),
       start_seconds_(parts.metrics.histogram("gestalt_agentd_start_seconds",
                                              "From the decision to start an instance to running")),
       healthy_seconds_(parts.metrics.histogram(
@@ -184,8 +185,13 @@ void Supervisor::stop_unit(const std::string& unit) {
                     {{"unit", unit}});
   parts_.services.stop(unit, [self = self_, unit](base::Result<void>) {
     if (*self == nullptr) return;
-    (*self)->parts_.services.reset_failed(unit, [](base::Result<void>) {});
-    (*self)->replan();
+    Supervisor& own = **self;
+    own.parts_.services.reset_failed(unit, [](base::Result<void>) {});
+    const auto [first, last] = own.stray_mounts_.equal_range(unit);
+    for (auto at = first; at != last; ++at)
+      own.parts_.services.stop(at->second, [](base::Result<void>) {});
+    own.stray_mounts_.erase(first, last);
+    own.replan();
   });
 }
 
@@ -203,6 +209,12 @@ base::Result<void> Supervisor::kill(const Id& id) {
 }
 
 void Supervisor::on_unit_changed(const std::string& unit) {
+  if (const auto mount = parse_mount_unit(unit)) {
+    Instance* user = find_unit(mount->unit);
+    if (user != nullptr && adopted_ && user->record.status.state == InstanceState::running)
+      check_volumes(*user);
+    return;
+  }
   Instance* instance = find_unit(unit);
   if (instance == nullptr || !adopted_) return;
   const InstanceState state = instance->record.status.state;
@@ -214,6 +226,7 @@ void Supervisor::on_bus_back() {
   for (auto& [id, instance] : instances_) {
     const InstanceState state = instance.record.status.state;
     if (state == InstanceState::running || state == InstanceState::killing) examine(instance);
+    if (state == InstanceState::running) check_volumes(instance);
   }
 }
 

@@ -39,6 +39,7 @@
 #include "node/agent/oom_watch.h"
 #include "node/agent/plan.h"
 #include "node/agent/record.h"
+#include "node/agent/volumes.h"
 
 namespace node::agent {
 
@@ -54,6 +55,7 @@ struct Instance {
   bool examining = false;      // the unit's state is being read
   bool examine_again = false;  // it changed meanwhile
   bool cleaning = false;
+  std::optional<InstanceFiles> files;  // from their making to the launch
 };
 
 class Supervisor {
@@ -90,6 +92,7 @@ class Supervisor {
   const Instance* find(const api::InstanceId& id) const;
   std::vector<api::InstanceStatus> statuses() const;
   std::set<std::string> images_in_use() const;
+  const Volumes& volumes() const { return volumes_; }
   const Cgroups& cgroups() const { return cgroups_; }
   std::string folder_of(const Record& record) const;
   std::string run_folder_of(const Record& record) const;
@@ -132,7 +135,8 @@ class Supervisor {
   void on_image(Instance& instance, base::Result<Image> image);
   void prepare(Instance& instance);
   void prepare_files(Instance& instance, base::Result<void> persisted);
-  void launch(Instance& instance, base::Result<InstanceFiles> prepared);
+  void mount_volumes(Instance& instance, base::Result<InstanceFiles> prepared);
+  void launch(Instance& instance, base::Result<void> mounted);
   void on_started(Instance& instance, base::Result<void> started);
   void on_start_failed(Instance& instance, std::string detail);
   void on_running(Instance& instance, base::Result<sys::ServiceState> state);
@@ -153,6 +157,8 @@ class Supervisor {
   void on_drained(Instance& instance);
   void on_stopped(Instance& instance, base::Result<void> stopped);
   void examine(Instance& instance);
+  void check_volumes(Instance& instance);
+  void on_volumes_checked(Instance& instance, base::Result<void> checked);
   void on_examined(Instance& instance, base::Result<sys::ServiceState> state);
   void end(Instance& instance, api::InstanceState state, const std::string& message);
   void end_as(Instance& instance, const sys::ServiceState& state);
@@ -160,10 +166,12 @@ class Supervisor {
   void cleanup(Instance& instance);
   void on_unit_stopped(Instance& instance, base::Result<void> stopped);
   void on_unit_reset(Instance& instance, base::Result<void> reset);
+  void on_unmounted(Instance& instance);
   void on_cleaned(Instance& instance, base::Result<void> cleaned);
 
   // supervisor_adopt.cc
   void adopt_units(std::vector<sys::UnitStatus> units);
+  void adopt_mounts(std::vector<sys::UnitStatus> units);
   void adopt_instance(Instance& instance, bool unit_exists);
   void on_adopted(Instance& instance, base::Result<sys::ServiceState> state);
   void adopt_without_record(const Step& step);
@@ -174,6 +182,8 @@ class Supervisor {
   std::shared_ptr<Supervisor*> self_;
   std::map<Id, Instance> instances_;
   std::set<std::string> stray_units_;  // without a record; planned away or adopted
+  std::multimap<std::string, std::string> stray_mounts_;  // of those units
+  Volumes volumes_;
   std::shared_ptr<const Wishes> wishes_;
   std::uint32_t uid_next_ = 0;
   bool user_namespaces_ = true;

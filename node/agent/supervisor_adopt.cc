@@ -30,6 +30,21 @@ void Supervisor::adopt(std::vector<Record> records, std::function<void()> ready)
   });
 }
 
+// Mounts whose instance nobody knows any more: of a unit that is still there, or of none.
+void Supervisor::adopt_mounts(std::vector<sys::UnitStatus> units) {
+  for (const sys::UnitStatus& unit : units) {
+    const auto owner = parse_mount_unit(unit.name);
+    if (!owner || find_unit(owner->unit) != nullptr) continue;
+    if (stray_units_.contains(owner->unit)) {
+      stray_mounts_.emplace(owner->unit, unit.name);
+      continue;
+    }
+    base::log::notice("AGENT_UNIT_STRAY", "a mount that no instance uses is ended",
+                      {{"unit", unit.name}});
+    parts_.services.stop(unit.name, [](base::Result<void>) {});
+  }
+}
+
 void Supervisor::adopt_units(std::vector<sys::UnitStatus> units) {
   std::set<std::string> loaded;
   for (const sys::UnitStatus& unit : units) {
@@ -37,6 +52,11 @@ void Supervisor::adopt_units(std::vector<sys::UnitStatus> units) {
     loaded.insert(unit.name);
     if (find_unit(unit.name) == nullptr) stray_units_.insert(unit.name);
   }
+  parts_.services.list(std::string(kMountPrefix) + "*.service",
+                       [self = self_](base::Result<std::vector<sys::UnitStatus>> mounts) {
+                         // What cannot be listed now is looked for at the next start.
+                         if (*self != nullptr && mounts) (*self)->adopt_mounts(*std::move(mounts));
+                       });
   // One more than there are instances, so that the last one cannot come before the end of the loop.
   adoptions_left_ = instances_.size() + 1;
   std::vector<Id> ids;
@@ -102,6 +122,7 @@ void Supervisor::on_adopted(Instance& instance, base::Result<sys::ServiceState> 
 // The ledger was lost, or the record was never written: the unit's name says whose it is.
 void Supervisor::adopt_without_record(const Step& step) {
   stray_units_.erase(step.unit);
+  stray_mounts_.erase(step.unit);
   const api::Assignment* wish = nullptr;
   for (const api::Assignment& each : wishes_->assignments.instances) {
     if (each.id == step.id) wish = &each;

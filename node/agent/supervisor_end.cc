@@ -80,6 +80,19 @@ void Supervisor::examine(Instance& instance) {
   parts_.services.get_service(instance.record.unit(), bind(instance, &Supervisor::on_examined));
 }
 
+void Supervisor::check_volumes(Instance& instance) {
+  if (instance.record.spec->volumes.empty()) return;
+  volumes_.check(instance.record, bind(instance, &Supervisor::on_volumes_checked));
+}
+
+// A container keeps what it had mounted: only a new instance sees a new mount.
+void Supervisor::on_volumes_checked(Instance& instance, base::Result<void> checked) {
+  if (checked || instance.record.status.state != InstanceState::running) return;
+  base::log::warning("AGENT_VOLUME_LOST", "an instance has lost a volume's mount, ending it",
+                     {{"instance", instance.record.status.id.text()}}, checked.error());
+  end(instance, InstanceState::failed, checked.error().detail);
+}
+
 void Supervisor::on_examined(Instance& instance, base::Result<sys::ServiceState> state) {
   instance.examining = false;
   if (api::is_terminal(instance.record.status.state)) return;
@@ -157,6 +170,10 @@ void Supervisor::on_unit_stopped(Instance& instance, base::Result<void>) {
 }
 
 void Supervisor::on_unit_reset(Instance& instance, base::Result<void>) {
+  volumes_.unmount(instance.record, bind(instance, &Supervisor::on_unmounted));
+}
+
+void Supervisor::on_unmounted(Instance& instance) {
   auto done = bind(instance, &Supervisor::on_cleaned);
   auto work = [folder = folder_of(instance.record), run_folder = run_folder_of(instance.record),
                done, &loop = parts_.loop] {

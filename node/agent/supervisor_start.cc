@@ -114,7 +114,7 @@ void Supervisor::prepare_files(Instance& instance, base::Result<void> persisted)
   input->record = instance.record;
   input->folder = folder_of(instance.record);
   input->run_folder = run_folder_of(instance.record);
-  input->volumes_folder = parts_.config.volumes_folder;
+  input->volumes = volume_places(instance.record, parts_.config);
   input->mkfs = parts_.config.mkfs;
   if (instance.record.spec->kind == RunKind::container) {
     const Image* image = parts_.images.find_digest(instance.record.image_digest);
@@ -122,19 +122,31 @@ void Supervisor::prepare_files(Instance& instance, base::Result<void> persisted)
     if (image == nullptr) return fetch_image(instance);
     input->image = *image;
   }
-  auto done = bind(instance, &Supervisor::launch);
+  auto done = bind(instance, &Supervisor::mount_volumes);
   auto submitted = parts_.workers.submit([input, done, &loop = parts_.loop] {
     loop.post([done, result = make_instance_files(*input)] { done(result); });
   });
   if (!submitted) end(instance, InstanceState::error, base::to_string(submitted.error()));
 }
 
-void Supervisor::launch(Instance& instance, base::Result<InstanceFiles> prepared) {
+void Supervisor::mount_volumes(Instance& instance, base::Result<InstanceFiles> prepared) {
   Record& record = instance.record;
   if (api::is_terminal(record.status.state)) return;
   if (!prepared) return end(instance, InstanceState::error, base::to_string(prepared.error()));
   if (record.stop_requested)
     return end(instance, InstanceState::killed, "stopped before it started");
+  instance.files = *std::move(prepared);
+  volumes_.mount(record, instance.files->uid, instance.files->gid,
+                 bind(instance, &Supervisor::launch));
+}
+
+void Supervisor::launch(Instance& instance, base::Result<void> mounted) {
+  Record& record = instance.record;
+  if (api::is_terminal(record.status.state)) return;
+  if (record.stop_requested)
+    return end(instance, InstanceState::killed, "stopped before it started");
+  if (!mounted) return end(instance, InstanceState::failed, base::to_string(mounted.error()));
+  const std::optional<InstanceFiles> prepared = std::exchange(instance.files, std::nullopt);
   if (!prepared->disk_failure.empty()) {
     base::log::warning("AGENT_DISK_LIMIT_FAILED",
                        "an instance starts without its disk limit, which its status says",
@@ -165,6 +177,11 @@ void Supervisor::launch(Instance& instance, base::Result<InstanceFiles> prepared
     if (!made) return end(instance, InstanceState::error, base::to_string(made.error()));
     properties = *std::move(made);
   }
+  // Its volumes are unmounted after it when the node shuts down.
+  std::vector<std::string> mounts;
+  for (const VolumePlace& place : volume_places(record, parts_.config))
+    if (!place.unit.empty()) mounts.push_back(place.unit);
+  if (!mounts.empty()) properties.push_back({"After", std::move(mounts)});
   instance.launched = true;
   parts_.services.start_transient(record.unit(), properties,
                                   bind(instance, &Supervisor::on_started));
@@ -217,6 +234,7 @@ void Supervisor::begin_running(Instance& instance, const sys::ServiceState& stat
   instance.oom_watch = OomWatch::make(parts_.loop, cgroups_, state.control_group);
   check_limits(instance);
   if (!instance.record.stop_requested) start_checks(instance, was_healthy);
+  check_volumes(instance);
   publish(instance);
   replan();
 }

@@ -98,6 +98,7 @@ VolumeSpec read_volume(Fields& fields) {
   fields.optional("persistent", out.persistent, {.length_max = 200});
   fields.optional("size_bytes", out.size_bytes, {.min = 0, .max = kBytesMax});
   fields.optional("read_only", out.read_only);
+  fields.optional("shared", out.shared);
   if (fields.failed()) return out;
   if (!is_plain_path(out.container_path) || out.container_path == "/") {
     fields.reject("container_path", "must be a path below the root without '..'");
@@ -105,6 +106,8 @@ VolumeSpec read_volume(Fields& fields) {
   if (out.host_path.empty() == out.persistent.empty()) {
     fields.reject("host_path", "or persistent must be given, and only one of them");
   }
+  if (out.shared && out.persistent.empty())
+    fields.reject("shared", "is for persistent volumes only");
   if (!out.host_path.empty() && (out.host_path[0] != '/' || !is_plain_path(out.host_path))) {
     fields.reject("host_path", "must be an absolute path without '..'");
   }
@@ -312,6 +315,8 @@ Json to_json(const RunSpec& spec) {
                               {"persistent", volume.persistent},
                               {"size_bytes", volume.size_bytes},
                               {"read_only", volume.read_only}});
+    // Only when it is set, so that specifications from before keep their digests.
+    if (volume.shared) out["volumes"].back()["shared"] = true;
   }
   for (const HealthCheck& check : spec.health_checks) {
     out["health_checks"].push_back(health_check_json(check));

@@ -45,6 +45,7 @@ struct VolumeSpec {
   std::string persistent;  // name of a volume that outlives the instance
   std::int64_t size_bytes = 0;
   bool read_only = false;
+  bool shared = false;  // of a persistent one: several instances have it at the same time
   friend bool operator==(const VolumeSpec&, const VolumeSpec&) = default;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/master/container_reader.h"
 
+#include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "node/master/port_reader.h"
@@ -12,6 +14,8 @@ using base::Fields;
 using base::Json;
 
 constexpr std::size_t kVolumesMax = 50;
+constexpr std::size_t kExternalNameMax = 64;  // as the file system has it
+constexpr const char* kProvider = "gestalt";
 
 class ContainerReader {
  public:
@@ -95,7 +99,7 @@ class ContainerReader {
     in.optional("mode", mode);
     if (mode != "RW" && mode != "RO") in.reject("mode", "must be RW or RO");
     const Json* persistent = in.find_object("persistent");
-    if (in.find("external") != nullptr) in.reject("external", "external volumes are not available");
+    const Json* external = in.find_object("external");
     if (in.find("secret") != nullptr) in.reject("secret", "secret volumes are not available");
     const auto climbs = [](const std::string& path) {
       return ("/" + path + "/").find("/../") != std::string::npos;
@@ -103,7 +107,11 @@ class ContainerReader {
     if (climbs(container_path)) in.reject("containerPath", "must not contain '..'");
     if (climbs(host_path)) in.reject("hostPath", "must not contain '..'");
     Json out = {{"containerPath", container_path}, {"mode", mode}};
-    if (persistent != nullptr) {
+    if (external != nullptr) {
+      if (persistent != nullptr || !host_path.empty())
+        in.reject("external", "excludes persistent and hostPath");
+      out["external"] = read_external(*external, in.pointer_of("external"));
+    } else if (persistent != nullptr) {
       Fields inner(*persistent, in.pointer_of("persistent"));
       std::int64_t size = 0;
       inner.required("size", size, {1, 1 << 30});
@@ -118,6 +126,26 @@ class ContainerReader {
     }
     close(in);
     return out;
+  }
+
+  // A volume of the distributed file system by its own name, which several instances share.
+  Json read_external(const Json& external, const std::string& pointer) {
+    Fields in(external, pointer);
+    std::string name;
+    std::string provider = kProvider;
+    std::int64_t size = 0;
+    in.required("name", name, {.length_min = 1, .length_max = kExternalNameMax});
+    in.optional("provider", provider);
+    in.optional("size", size, {0, 1 << 30});
+    in.find("options");
+    const bool fine = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+    });
+    if (!fine || name.starts_with('.') || name.starts_with('-'))
+      in.reject("name", "must be letters, digits, '.', '-' and '_', not led by '.' or '-'");
+    if (provider != kProvider) in.reject("provider", "must be gestalt");
+    close(in);
+    return {{"name", name}, {"provider", provider}, {"size", size}, {"options", Json::object()}};
   }
 
   Problems& problems_;

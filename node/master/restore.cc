@@ -148,6 +148,7 @@ void Scheduler::restore_instances(const Snapshot& snapshot, std::vector<std::str
 // "<app>.<slot>.<path>": the number after the app's name.
 int Scheduler::slot_of(const api::RunSpec& spec) {
   for (const api::VolumeSpec& volume : spec.volumes) {
+    if (volume.shared) continue;
     const std::size_t at = spec.app.size();  // the name without '/' and the dot behind it
     if (volume.persistent.size() > at) return std::atoi(volume.persistent.c_str() + at);
   }

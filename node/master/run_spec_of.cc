@@ -95,8 +95,19 @@ api::VolumeSpec make_volume(const App& app, int slot, const Json& volume) {
   api::VolumeSpec out;
   out.container_path = volume.at("containerPath");
   out.read_only = volume.at("mode") == "RO";
-  if (!volume.contains("persistent")) {
-    out.host_path = volume.at("hostPath");
+  if (volume.contains("hostPath")) {
+    out.host_path = volume["hostPath"];
+    return out;
+  }
+  const auto place = [&out] {
+    if (out.container_path[0] != '/')
+      out.container_path = "/mnt/mesos/sandbox/" + out.container_path;
+  };
+  if (volume.contains("external")) {
+    out.persistent = volume["external"].at("name");
+    out.size_bytes = volume["external"].at("size").get<std::int64_t>() * kVolumeUnit;
+    out.shared = true;
+    place();
     return out;
   }
   std::string name = app.id.substr(1) + "." + std::to_string(slot) + "." + out.container_path;
@@ -107,7 +118,7 @@ api::VolumeSpec make_volume(const App& app, int slot, const Json& volume) {
   }
   out.persistent = name.substr(0, 200);
   out.size_bytes = volume["persistent"].at("size").get<std::int64_t>() * kVolumeUnit;
-  if (out.container_path[0] != '/') out.container_path = "/mnt/mesos/sandbox/" + out.container_path;
+  place();
   return out;
 }
 

@@ -10,10 +10,12 @@ import run
 import testbed
 from say import Failure
 
-DAEMONS = ("netfwd", "masterd", "agentd")
+DAEMONS = ("netfwd", "dfs-meta", "dfs-storage", "masterd", "agentd")
 MASTER_PORT = 8080
 IMAGE_ON_NODE = "/var/lib/gestalt/sample/guestbook"
-VOLUME = "/var/lib/gestalt/sample/data"
+VOLUME = {"containerPath": "/data", "external": {"name": "sample", "provider": "gestalt", "size": 64}, "mode": "RW"}
+HOST_FOLDER = "/var/lib/gestalt/sample/data"
+HOST_VOLUME = {"containerPath": "/data", "hostPath": HOST_FOLDER, "mode": "RW"}
 READY_SECONDS = 60
 
 
@@ -99,11 +101,11 @@ class Appliance:
     # Applications.
 
     def put_image(self):
-        """The sample's image layout in the node's file system, and the folder that its instances share as their volume."""
+        """The sample's image layout in the node's file system, and the folder that is HOST_VOLUME."""
         layout = image.make_guestbook(preset(), self.bed.folder / "guestbook")
         self.node.copy_in(layout, IMAGE_ON_NODE)
         # Instances may run in user namespaces, each with other user numbers.
-        self.node.run(["install", "-d", "-m", "1777", VOLUME])
+        self.node.run(["install", "-d", "-m", "1777", HOST_FOLDER])
         return f"oci:{IMAGE_ON_NODE}:{image.TAG}"
 
     def wait_for(self, what, probe, seconds=READY_SECONDS):
@@ -148,15 +150,15 @@ class Appliance:
         return self.wait_for(f"an answer from {url} {host}", lambda: self.fetch(url, host)[0] == 200)
 
 
-def sample_app(image_name, instances=2, app_id="/sample", service_port=10000, host="sample.gestalt", **changes):
-    """The guestbook as Marathon would be asked for it."""
+def sample_app(image_name, instances=2, app_id="/sample", service_port=10000, host="sample.gestalt", volume=None, **changes):
+    """The guestbook as Marathon would be asked for it. Its instances share one volume of the file system, unless told otherwise."""
     app = {
         "id": app_id,
         "instances": instances,
         "cpus": 0.1,
         "mem": 32,
         "container": {"type": "MESOS", "docker": {"image": image_name},
-                      "volumes": [{"containerPath": "/data", "hostPath": VOLUME, "mode": "RW"}]},
+                      "volumes": [volume or VOLUME]},
         "portDefinitions": [{"port": service_port, "protocol": "tcp", "name": "http"}],
         "requirePorts": False,
         "env": {"GUESTBOOK_VERSION": "1"},

@@ -223,10 +223,11 @@ TEST(Commands, status_tells_which_daemon_is_down_and_what_runs) {
   agent.answer("GET /health", R"({"status":"degraded","problems":["image cache is full"]})");
   LONGS_EQUAL(1, run({"status"}));
   STRCMP_EQUAL(
-      "DAEMON   STATE     DETAIL\n"
-      "masterd  ok        -\n"
-      "agentd   degraded  image cache is full\n"
-      "netfwd   down      systemctl status gestalt-netfwd\n"
+      "DAEMON    STATE     DETAIL\n"
+      "masterd   ok        -\n"
+      "agentd    degraded  image cache is full\n"
+      "netfwd    down      systemctl status gestalt-netfwd\n"
+      "dfs-meta  down      systemctl status gestalt-dfs-meta\n"
       "\n"
       "applications: 1, instances: 1 of 2 running\n",
       out.str().c_str());
@@ -235,13 +236,14 @@ TEST(Commands, status_tells_which_daemon_is_down_and_what_runs) {
 TEST(Commands, status_is_ok_when_all_is_well) {
   FakeDaemon agent(folder / "agentd.sock");
   FakeDaemon netfw(folder / "netfwd.sock");
-  for (FakeDaemon* daemon : {&master, &agent, &netfw}) {
+  FakeDaemon meta(folder / "dfs-meta.sock");
+  for (FakeDaemon* daemon : {&master, &agent, &netfw, &meta}) {
     daemon->answer("GET /health", R"({"status":"ok"})");
   }
   master.answer("GET /v2/apps", R"({"apps":[]})");
   LONGS_EQUAL(0, run({"--json", "status"}));
   const base::Json told = base::Json::parse(out.str());
-  LONGS_EQUAL(3, told["daemons"].size());
+  LONGS_EQUAL(4, told["daemons"].size());
   LONGS_EQUAL(0, told["applications"]["apps"].get<int>());
 }
 

@@ -76,7 +76,7 @@ def show(report):
     count = 5 if report.smoke else 20
     with frame.fresh_appliance() as node:
         image = node.put_image()
-        app = appliance.sample_app(image, instances=1, app_id=APP, healthChecks=[], cpus=0.01)
+        app = appliance.sample_app(image, instances=1, app_id=APP, healthChecks=[], cpus=0.01, volume=appliance.HOST_VOLUME)
         node.run_app(app)  # the image is unpacked once, before anything is measured
         wall, cpu = bare_crun(node, image, count)
         report.figure("bare crun: wall per start", wall / count * 1000, "ms")

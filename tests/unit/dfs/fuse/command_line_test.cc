@@ -41,6 +41,8 @@ TEST(MountCommandLine, what_is_not_understood_is_named) {
       {{"m1:/data", "/mnt", "-o", "wonder"}, "mount_option_invalid"},
       {{"m1:/data", "/mnt", "-o", "epoch=x"}, "mount_option_invalid"},
       {{"m1:/data", "/mnt", "-o", "inodes=1"}, "mount_option_invalid"},
+      {{"m1:/data", "/mnt", "-o", "uid_first=1000"}, "mount_option_invalid"},
+      {{"m1:/data", "/mnt", "-o", "uid_first=4294967295"}, "mount_option_invalid"},
       {{"m1:/data", "/mnt", "-o"}, "mount_option_invalid"},
       {{"m1:/data", "/mnt", "--wonder"}, "mount_option_invalid"},
   };

@@ -18,6 +18,7 @@ TEST_GROUP(OciConfig) {
   ImageConfig image;
   ContainerUser user;
   Record record;
+  std::vector<node::agent::VolumePlace> places;
 
   void setup() override {
     spec.app = "/demo/web";
@@ -35,7 +36,7 @@ TEST_GROUP(OciConfig) {
   Json make() {
     record.spec = std::make_shared<const node::api::RunSpec>(spec);
     return UNWRAP(make_oci_config(
-        {record, image, user, "/var/lib/gestalt/agent/instances/x/sandbox", "/vol"}));
+        {record, image, user, "/var/lib/gestalt/agent/instances/x/sandbox", places}));
   }
   static bool has(const Json& list, const std::string& text) {
     return std::find(list.begin(), list.end(), text) != list.end();
@@ -59,7 +60,7 @@ TEST(OciConfig, no_program_at_all_is_an_error) {
   image.command.clear();
   record.spec = std::make_shared<const node::api::RunSpec>(spec);
   CHECK_ERROR(base::Code::invalid_argument, "argv_missing",
-              make_oci_config({record, image, user, "/s", "/v"}));
+              make_oci_config({record, image, user, "/s", {}}));
 }
 
 TEST(OciConfig, the_applications_environment_wins_over_ours_and_the_images) {
@@ -111,6 +112,7 @@ TEST(OciConfig, only_root_gets_capabilities_to_use) {
 
 TEST(OciConfig, volumes_are_mapped_and_relative_ones_lie_in_the_sandbox) {
   spec.volumes = {{"/data", "/srv/x", "", 0, true}, {"state", "", "vol-1", 0, false}};
+  places = {{"/srv/x", "", ""}, {"/vol/vol-1", "", ""}};
   const Json config = make();
   const Json data = find_mount(config, "/data");
   STRCMP_EQUAL("/srv/x", data["source"].get<std::string>().c_str());
@@ -119,6 +121,14 @@ TEST(OciConfig, volumes_are_mapped_and_relative_ones_lie_in_the_sandbox) {
   const Json state = find_mount(config, "/mnt/mesos/sandbox/state");
   STRCMP_EQUAL("/vol/vol-1", state["source"].get<std::string>().c_str());
   CHECK(has(state["options"], "rw"));
+}
+
+TEST(OciConfig, a_mounted_volume_has_its_user_numbers_mapped_by_the_mount) {
+  spec.volumes = {{"/data", "", "vol-1", 0, false}};
+  places = {{"/run/gestalt/volumes/m", "gsv-0-a-1.service", "vol-1"}};
+  const Json data = find_mount(make(), "/data");
+  STRCMP_EQUAL("/run/gestalt/volumes/m", data["source"].get<std::string>().c_str());
+  CHECK_FALSE(has(data["options"], "idmap"));
 }
 
 TEST(OciConfig, without_a_user_namespace_nothing_is_mapped) {

@@ -34,6 +34,8 @@ Peers::Peers(sys::EventLoop& loop, sys::WorkerPool& workers, const TempFolder& f
   add(Method::del, "/v1/instances/{id}", &Peers::take_instance);
   add(Method::post, "/v1/instances/{id}/drain", &Peers::take_instance);
   add(Method::put, "/v1/nodes/{node}/instances", &Peers::take_all);
+  add(Method::post, "/dfs/v1/volumes", &Peers::make_volume);
+  add(Method::patch, "/dfs/v1/volumes/{name}", &Peers::change_volume);
 }
 
 void Peers::add(Method method, const char* path,
@@ -50,17 +52,51 @@ void Peers::add(Method method, const char* path,
 
 std::string Peers::master_socket() const { return folder_ + "/masterd.sock"; }
 std::string Peers::netfw_socket() const { return folder_ + "/netfwd.sock"; }
+std::string Peers::dfs_socket() const { return folder_ + "/dfs-meta.sock"; }
 
 void Peers::start() {
-  server_ =
-      UNWRAP(rest::Server::make({loop_, workers_, tokens_, metrics_}, table_,
-                                {{.unix_path = master_socket()}, {.unix_path = netfw_socket()}}));
+  server_ = UNWRAP(rest::Server::make({loop_, workers_, tokens_, metrics_}, table_,
+                                      {{.unix_path = master_socket()},
+                                       {.unix_path = netfw_socket()},
+                                       {.unix_path = dfs_socket()}}));
 }
 
 void Peers::stop() {
   server_.reset();
   std::filesystem::remove(master_socket());
   std::filesystem::remove(netfw_socket());
+  std::filesystem::remove(dfs_socket());
+}
+
+Result<Response> Peers::make_volume(const Request& request) {
+  const base::Json json = TRY(request.json());
+  base::Fields fields(json);
+  std::string name;
+  std::int64_t quota = 0, uid = -1, gid = -1;
+  fields.required("name", name, {.length_min = 1, .length_max = 64});
+  fields.optional("quota_bytes", quota, {.min = 0});
+  fields.required("uid", uid, {.min = 0, .max = 65535});
+  fields.required("gid", gid, {.min = 0, .max = 65535});
+  TRY(fields.finish(base::UnknownFields::refuse));
+  if (dfs_status != 200)
+    return base::Error{base::Code::unavailable, "no metadata server leads", "not_primary"};
+  if (!volumes.emplace(name, quota).second)
+    return base::Error{base::Code::already_exists, "there is one", "volume_exists"};
+  volume_owner = std::to_string(uid) + ":" + std::to_string(gid);
+  return Response::created("/dfs/v1/volumes/" + name, base::Json::object());
+}
+
+Result<Response> Peers::change_volume(const Request& request) {
+  const base::Json json = TRY(request.json());
+  base::Fields fields(json);
+  std::int64_t quota = -1;
+  fields.required("quota_bytes", quota, {.min = 0});
+  TRY(fields.finish(base::UnknownFields::refuse));
+  const auto at = volumes.find(request.parameter("name"));
+  if (at == volumes.end())
+    return base::Error{base::Code::not_found, "there is none", "volume_unknown"};
+  at->second = quota;
+  return Response::json(base::Json::object());
 }
 
 Result<Response> Peers::take_report(const Request& request) {

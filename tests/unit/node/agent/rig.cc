@@ -20,6 +20,7 @@ Config make_config(const TempFolder& folder) {
   config.state_folder = folder / "state";
   config.run_folder = folder / "run";
   config.volumes_folder = folder / "volumes";
+  config.volumes.meta_socket = folder / "dfs-meta.sock";
   config.starts_max = 4;
   return config;
 }

@@ -33,7 +33,9 @@ RunSpec full_spec() {
   spec.resources = {0.5, 64 << 20, 1 << 30, 512};
   spec.read_only_root = true;
   spec.ports = {{"http", "tcp", 80}, {"", "udp,tcp", 0}};
-  spec.volumes = {{"/data", "/srv/x", "", 0, true}, {"state", "", "vol-1", 1024, false}};
+  spec.volumes = {{"/data", "/srv/x", "", 0, true},
+                  {"state", "", "vol-1", 1024, false},
+                  {"/all", "", "common", 0, false, true}};
   node::api::HealthCheck check;
   check.protocol = node::api::CheckProtocol::command;
   check.argv = {"/bin/true"};

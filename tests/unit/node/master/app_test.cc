@@ -237,7 +237,8 @@ TEST(AppDefinition, an_agent_gets_all_it_has_to_know) {
   App app = good(
       R"({"id":"/demo/db","cmd":"run","cpus":0.5,"mem":64,"env":{"A":"b"},"labels":{"my.label":"v"},
           "container":{"type":"DOCKER","docker":{"image":"pg:15"},
-            "volumes":[{"containerPath":"/data","persistent":{"size":5}}]},
+            "volumes":[{"containerPath":"/data","persistent":{"size":5}},
+                       {"containerPath":"common","external":{"name":"all","size":6}}]},
           "healthChecks":[{"protocol":"MESOS_TCP","intervalSeconds":2}],
           "taskKillGracePeriodSeconds":9})");
   app.restart_version = "v";
@@ -247,6 +248,9 @@ TEST(AppDefinition, an_agent_gets_all_it_has_to_know) {
   STRCMP_EQUAL("v", spec.environment.at("MARATHON_APP_LABEL_MY_LABEL").c_str());
   STRCMP_EQUAL("demo_db.3._data", spec.volumes.at(0).persistent.c_str());
   LONGS_EQUAL(5LL << 20, spec.volumes[0].size_bytes);
+  STRCMP_EQUAL("all", spec.volumes.at(1).persistent.c_str());
+  STRCMP_EQUAL("/mnt/mesos/sandbox/common", spec.volumes[1].container_path.c_str());
+  CHECK(spec.volumes[1].shared && !spec.volumes[0].shared);
   LONGS_EQUAL(2, spec.health_checks.at(0).interval.count());
   LONGS_EQUAL(9, spec.kill_grace.count());
   CHECK_OK(node::api::decode_run_spec(node::api::encode(spec)));

@@ -28,6 +28,15 @@ TEST(ContainerReader, an_image_with_volumes_is_completed) {
   CHECK(parts.document["volumes"][1]["mode"] == "RO");
 }
 
+TEST(ContainerReader, a_volume_that_several_instances_share_binds_none_of_them_to_its_place) {
+  const ContainerParts parts = read(
+      R"({"docker":{"image":"a"},"volumes":[{"containerPath":"/d","external":{"name":"common","size":5}}]})");
+  CHECK(problems.empty());
+  CHECK_FALSE(parts.has_persistent_volumes);
+  CHECK(parts.document["volumes"][0]["external"]["provider"] == "gestalt");
+  CHECK(parts.document["volumes"][0]["external"]["size"] == 5);
+}
+
 TEST(ContainerReader, what_is_wrong_is_told_with_its_place) {
   const struct {
     const char* container;
@@ -42,7 +51,14 @@ TEST(ContainerReader, what_is_wrong_is_told_with_its_place) {
       {R"({"volumes":[{"containerPath":"/a","hostPath":"h"}]})", "/container/volumes/0/hostPath"},
       {R"({"volumes":[{"containerPath":"/a/../b","hostPath":"/h"}]})",
        "/container/volumes/0/containerPath"},
-      {R"({"volumes":[{"containerPath":"/a","external":{}}]})", "/container/volumes/0/external"},
+      {R"({"volumes":[{"containerPath":"/a","external":{}}]})",
+       "/container/volumes/0/external/name"},
+      {R"({"volumes":[{"containerPath":"/a","external":{"name":"../x"}}]})",
+       "/container/volumes/0/external/name"},
+      {R"({"volumes":[{"containerPath":"/a","external":{"name":"x","provider":"dvdi"}}]})",
+       "/container/volumes/0/external/provider"},
+      {R"({"volumes":[{"containerPath":"/a","hostPath":"/h","external":{"name":"x"}}]})",
+       "/container/volumes/0/external"},
       {R"({"volumes":[{"containerPath":"/a","persistent":{"size":0}}]})",
        "/container/volumes/0/persistent/size"},
       {R"({"foo":1})", "/container/foo"},
