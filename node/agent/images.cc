@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "common/sys/files.h"
 #include "node/agent/blob_cache.h"
@@ -13,14 +14,30 @@ namespace node::agent {
 
 namespace {
 
-std::int64_t disk_used_percent(const std::filesystem::path& folder) {
+// What is used beyond `percent` of the disk; 0: nothing, or not known.
+std::int64_t bytes_beyond(const std::filesystem::path& folder, std::int64_t percent) {
   struct statvfs info = {};
-  if (statvfs(folder.c_str(), &info) != 0 || info.f_blocks == 0) return 0;
-  const double free = static_cast<double>(info.f_bavail) / static_cast<double>(info.f_blocks);
-  return static_cast<std::int64_t>(100.0 * (1.0 - free));
+  if (statvfs(folder.c_str(), &info) != 0) return 0;
+  const auto size = static_cast<double>(info.f_blocks) * static_cast<double>(info.f_frsize);
+  const auto free = static_cast<double>(info.f_bavail) * static_cast<double>(info.f_frsize);
+  const double allowed = size * static_cast<double>(percent) / 100;
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(size - free - allowed));
 }
 
 }  // namespace
+
+std::vector<std::string> choose_oldest(std::vector<UnusedImage> unused, std::int64_t excess_bytes) {
+  std::sort(unused.begin(), unused.end(), [](const UnusedImage& a, const UnusedImage& b) {
+    return std::tie(a.used, a.digest) < std::tie(b.used, b.digest);
+  });
+  std::vector<std::string> chosen;
+  for (const UnusedImage& image : unused) {
+    if (excess_bytes <= 0) break;
+    excess_bytes -= image.size_bytes;
+    chosen.push_back(image.digest);
+  }
+  return chosen;
+}
 
 Images::Images(Parts parts)
     : parts_(parts),
@@ -167,24 +184,26 @@ base::Result<void> Images::remove(const std::string& digest, const std::set<std:
 void Images::collect_blobs(bool all) {
   // A fetch under way may be about to use any of them.
   if (!fetches_.empty()) return;
-  if (!all && disk_used_percent(folder_) < parts_.config.images.disk_used_percent_max) return;
+  if (!all && bytes_beyond(folder_, parts_.config.images.disk_used_percent_max) == 0) return;
   const auto unused_min = all ? std::chrono::seconds(0) : parts_.config.images.unused_min;
   BlobCache(folder_ / "blobs").collect(unused_min);
 }
 
 std::vector<std::string> Images::collect(const std::set<std::string>& in_use, bool all) {
   const base::Instant now = base::system_clock().now();
-  std::vector<std::pair<base::Instant, std::string>> candidates;
+  std::vector<UnusedImage> unused;
   for (const auto& [digest, image] : images_) {
     if (in_use.contains(digest)) continue;
     const auto used = last_used_.try_emplace(digest, now).first->second;
-    if (all || now - used >= parts_.config.images.unused_min) candidates.push_back({used, digest});
+    if (all || now - used >= parts_.config.images.unused_min) {
+      unused.push_back({used, digest, image.size_bytes});
+    }
   }
-  std::sort(candidates.begin(), candidates.end());
+  // Counted and not measured again after each: the trees are removed later, by a worker.
+  const std::int64_t excess =
+      all ? INT64_MAX : bytes_beyond(folder_, parts_.config.images.disk_used_percent_max);
   std::vector<std::string> removed;
-  for (const auto& [used, digest] : candidates) {
-    const bool full = disk_used_percent(folder_) >= parts_.config.images.disk_used_percent_max;
-    if (!all && !full) break;
+  for (const std::string& digest : choose_oldest(std::move(unused), excess)) {
     if (remove(digest, in_use)) removed.push_back(digest);
   }
   collect_blobs(all);

@@ -27,6 +27,16 @@
 
 namespace node::agent {
 
+// An image that no instance uses and that is old enough to go.
+struct UnusedImage {
+  base::Instant used;  // last
+  std::string digest;
+  std::int64_t size_bytes = 0;
+};
+// Which of them go so that `excess_bytes` become free: the oldest first, and no more than that
+// takes. Pure.
+std::vector<std::string> choose_oldest(std::vector<UnusedImage> unused, std::int64_t excess_bytes);
+
 class Images {
  public:
   using Progress = std::function<void(const std::string& message)>;
@@ -51,8 +61,8 @@ class Images {
   std::vector<Image> list() const;
   // Errors: not_found image_unknown; failed_precondition image_in_use.
   base::Result<void> remove(const std::string& digest, const std::set<std::string>& in_use);
-  // Removes images that are not in use, are older than the minimum age, oldest first, until the
-  // disk is below its threshold; all of them when `all`. Returns their digests.
+  // Removes images that are not in use and are older than the minimum age, oldest first, as many as
+  // bring the disk below its threshold; all that are not in use when `all`. Returns their digests.
   std::vector<std::string> collect(const std::set<std::string>& in_use, bool all);
   std::size_t fetches_under_way() const { return fetches_.size(); }
 
