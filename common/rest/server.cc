@@ -200,19 +200,21 @@ std::string HttpServer::next_request_id() { return id_prefix_ + std::to_string(+
 void HttpServer::count(const Row* row, std::size_t row_index, std::string_view method, int status,
                        base::Duration took) {
   RowMetrics& metrics = row_metrics_[row != nullptr ? row_index : row_metrics_.size() - 1];
-  const std::string route = row != nullptr ? row->path : "";
+  const auto labels = [&] {
+    return Labels{{"method", row != nullptr ? std::string(method) : ""},
+                  {"route", row != nullptr ? row->path : ""}};
+  };
   Counter*& counter = metrics.by_status[status];
   if (counter == nullptr) {
-    counter = &parts.metrics.counter("http_requests_total", "Requests by route and status.",
-                                     {{"method", row != nullptr ? std::string(method) : ""},
-                                      {"route", route},
-                                      {"code", std::to_string(status)}});
+    Labels with_code = labels();
+    with_code.emplace("code", std::to_string(status));
+    counter =
+        &parts.metrics.counter("http_requests_total", "Requests by route and status.", with_code);
   }
   counter->add();
   if (metrics.seconds == nullptr) {
     metrics.seconds = &parts.metrics.histogram(
-        "http_request_seconds", "From the request line to the reply, by route.",
-        {{"method", row != nullptr ? std::string(method) : ""}, {"route", route}});
+        "http_request_seconds", "From the request line to the reply, by route.", labels());
   }
   metrics.seconds->observe(std::chrono::duration<double>(took).count());
 }

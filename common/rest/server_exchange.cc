@@ -298,10 +298,14 @@ bool Exchange::submit() {
   HttpServer& server = connection.listener.server;
   ticket_ = std::make_shared<Ticket>();
   ticket_->exchange = this;
-  // What is logged about the request later stays here; the body goes along without a copy.
-  std::string body = std::move(request.body);
-  ticket_->request = request;
-  ticket_->request.body = std::move(body);
+  // The worker gets the request without a copy; what is logged and answered about it stays here.
+  Request remains;
+  remains.method = request.method;
+  remains.path = request.path;
+  remains.id = request.id;
+  remains.peer = request.peer;
+  remains.principal = request.principal;
+  ticket_->request = std::exchange(request, std::move(remains));
   // The row outlives the workers and the loop outlives both; nothing else is reached from there.
   const Result<void> submitted =
       server.parts.workers.submit([ticket = ticket_, row = row_, &loop = server.parts.loop] {

@@ -105,6 +105,7 @@ struct Exchange {
   std::optional<base::Error> refusal_;
   std::optional<base::Result<Response>> result_;
   std::shared_ptr<Ticket> ticket_;      // shared with the worker, see Ticket
+  std::string reply_body_;              // is sent from here
   std::shared_ptr<ByteStream> stream_;  // shared with the producer, see Response::stream
 };
 

@@ -143,8 +143,10 @@ bool Exchange::send_response(Response response) {
                                                 new StreamReader{stream_, &connection},
                                                 free_stream));
   } else {
-    out.reset(MHD_create_response_from_buffer(response.body.size(), response.body.data(),
-                                              MHD_RESPMEM_MUST_COPY));
+    // The exchange outlives the sending: the library ends it when it needs the body no more.
+    reply_body_ = std::move(response.body);
+    out.reset(MHD_create_response_from_buffer(reply_body_.size(), reply_body_.data(),
+                                              MHD_RESPMEM_PERSISTENT));
   }
   CHECK_THAT(out != nullptr);
   response.headers.emplace("Cache-Control", "no-store");
