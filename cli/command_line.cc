@@ -13,6 +13,7 @@
 #include "cli/dfs_commands.h"
 #include "cli/follow_commands.h"
 #include "cli/log_commands.h"
+#include "cli/login.h"
 #include "cli/node_commands.h"
 #include "cli/show_commands.h"
 #include "cli/status_command.h"
@@ -275,6 +276,27 @@ void add_node_commands(CLI::App& app, Choice& choice) {
   });
 }
 
+void add_login_commands(CLI::App& app, Choice& choice) {
+  CLI::App* in = app.add_subcommand("login", "Log in to the services and keep the token");
+  auto options = std::make_shared<LoginOptions>();
+  in->add_option("--org", options->org, "Organisation, for instance acme.eng")
+      ->capture_default_str();
+  in->add_option("--username", options->username, "Account");
+  in->add_option("--password-file", options->password_file,
+                 "File with the password, - for standard input; asked for otherwise");
+  in->add_option("--key-file", options->key_file,
+                 "File with apiKey and apiSecret, as the first boot writes it");
+  in->callback([&choice, options] {
+    choice.set([&choice, options] { return login(choice.session, *options); });
+  });
+  app.add_subcommand("logout", "End the token and forget it")->callback([&choice] {
+    choice.set([&choice] { return logout(choice.session); });
+  });
+  app.add_subcommand("whoami", "Who the services take the caller for")->callback([&choice] {
+    choice.set([&choice] { return whoami(choice.session); });
+  });
+}
+
 void add_global_options(CLI::App& app, Session& session) {
   app.add_flag("--json", session.json, "Print JSON for programs");
   app.add_option("--url", session.url, "Daemon to talk to, for instance https://10.0.0.2:8080");
@@ -309,6 +331,11 @@ constexpr Example kExamples[] = {
     {"events", "gestalt events --json"},
     {"fw show", "gestalt fw show"},
     {"lb show", "gestalt lb show --json"},
+    {"login",
+     "gestalt login --username ada --org acme\n"
+     "  gestalt login --key-file /var/lib/gestalt/credentials/services-admin.json"},
+    {"logout", "gestalt logout"},
+    {"whoami", "gestalt whoami --json"},
     {"node show", "gestalt node show"},
     {"node preflight",
      "gestalt node preflight --peer n2 --peer n3\n"
@@ -352,6 +379,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   add_netfw_commands(app, choice);
   add_dfs_commands(app, choice);
   add_node_commands(app, choice);
+  add_login_commands(app, choice);
   add_examples(app);
   try {
     app.parse(argc, argv);

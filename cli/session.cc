@@ -2,7 +2,9 @@
 #include "cli/session.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "cli/login.h"
 #include "common/base/config.h"
 #include "common/base/text.h"
 
@@ -22,6 +24,7 @@ std::string_view daemon_name(Daemon daemon) {
     case Daemon::agent: return "agentd";
     case Daemon::netfw: return "netfwd";
     case Daemon::dfs: return "dfs-meta";
+    case Daemon::services: return "services";
   }
   return "masterd";
 }
@@ -38,6 +41,11 @@ base::Result<rest::Endpoint> Session::endpoint(Daemon daemon) const {
   if (!token_file.empty()) {
     const base::Secret text(TRY(base::read_file(token_file, kTokenFileMax)));
     endpoint.token = base::Secret(std::string(base::trim(text.reveal())));
+  }
+  if (daemon == Daemon::services && endpoint.token.empty()) {
+    const std::optional<StoredLogin> login = TRY(read_login());
+    if (login && url.empty()) endpoint.url = login->url;
+    if (login && login->url == endpoint.url) endpoint.token = login->token;
   }
   return endpoint;
 }

@@ -27,9 +27,10 @@ enum class Status {
   timed_out = 7,
 };
 
-enum class Daemon { master, agent, netfw, dfs };
+enum class Daemon { master, agent, netfw, dfs, services };
 
-std::string_view daemon_name(Daemon daemon);  // "masterd", "agentd", "netfwd", "dfs-meta"
+std::string_view daemon_name(
+    Daemon daemon);  // "masterd", "agentd", "netfwd", "dfs-meta", "services"
 
 struct Session {
   std::ostream& out;
@@ -43,7 +44,9 @@ struct Session {
   std::string ca_file = {};
   std::filesystem::path run_folder = "/run/gestalt";
 
-  // Errors: os errors of the token file; invalid_argument option_invalid.
+  // For the services a stored login (login.h) is used where no token is given: its address when
+  // there is no --url, its token for that address alone. Errors: os errors of the token file;
+  // invalid_argument option_invalid, login_file_invalid.
   base::Result<rest::Endpoint> endpoint(Daemon daemon) const;
   // The address as an error message names it.
   std::string address(Daemon daemon) const;

@@ -11,6 +11,7 @@
 #include "services/audit/service.h"
 #include "services/framework/running_host.h"
 #include "services/front.h"
+#include "services/security/service.h"
 #include "services/task/service.h"
 
 namespace services {
@@ -29,6 +30,7 @@ constexpr std::uint64_t kChangesKept = 10'000;
 constexpr ServiceMaker kMakers[] = {
     {"audit", audit::make_audit},
     {"task", task::make_task},
+    {"security", security::Security::make},
 };
 // What every process has, whatever else it hosts.
 constexpr std::string_view kAlways[] = {"audit", "task"};

@@ -50,6 +50,8 @@ WRAPPERS = [
     (r"fuse3?/|fuse_", r"dfs/fuse/"),
     (r"zookeeper/", r"common/coordination/"),
     (r"librdkafka/", r"services/event/kafka_client"),
+    (r"libxml/|xmlsec/", r"services/security/adapters/saml/xml_signature"),
+    (r"^(ldap|lber)\.h$", r"common/sys/ldap"),
     (r"libpq-fe\.h$", r"common/store/pg_connection"),
     (r"CLI/", r"cli/command_line\.cc"),
     (r"nlohmann/json\.hpp$", r".*\.cc$|samples/"),

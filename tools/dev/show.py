@@ -4,7 +4,8 @@ import argparse
 
 import say
 from say import Failure
-from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_power, dfs_scale, dfs_sim, firewall, frame, heal, rollout, start_cost)
+from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_power, dfs_scale, dfs_sim, firewall, frame, heal, rollout,
+                   services_conformance, start_cost)
 
 SHOWS = {
     "appliance": appliance_show,
@@ -19,6 +20,7 @@ SHOWS = {
     "firewall": firewall,
     "heal": heal,
     "rollout": rollout,
+    "services-conformance": services_conformance,
     "start-cost": start_cost,
 }
 

@@ -71,6 +71,7 @@ std::optional<std::string> unless_empty(std::string text) {
 }
 
 base::Result<void> apply_account_op(AccountRecord& account, const PatchOp& op) {
+  if (op.path == "/credential") return {};  // its hash comes beside the operations
   const bool removes = op.verb == PatchVerb::remove;
   const std::string value = removes ? std::string() : TRY(op.string_value());
   if (op.path == "/email") {

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// A real slapd against the contract, over TLS; and what only an external directory can do wrong.
+#include "common/sys/ldap.h"
+#include "services/security/adapters/ldap/ldap.h"
+#include "tests/contract/directory_suite.h"
+#include "tests/support/slapd_server.h"
+
+namespace {
+
+using rest::Method;
+
+class LdapEngine final : public contract::DirectoryEngine {
+ public:
+  std::string config(const std::string& url) const {
+    return R"({"url":")" + url + R"(","caFile":")" + server.ca_file() +
+           R"(","systemUsername":"cn=reader,dc=acme,dc=example","systemPassword":"reader-secret",
+              "accountSearchBase":"ou=people,dc=acme,dc=example",
+              "groupSearchBase":"ou=groups,dc=acme,dc=example"})";
+  }
+  std::string open(SecurityRig& rig) override { return open_with(rig, config(server.tls_url())); }
+  std::string open_with(SecurityRig& rig, const std::string& config) {
+    rig.must(rig.as("admin", Method::post, "/root/orgs", R"({"name":"acme"})"), 201);
+    const auto made = rig.as("admin", Method::post, "/acme/directories",
+                             R"({"name":"staff","directoryType":"LDAP","config":)" + config + "}");
+    rig.must(made, 201);
+    CHECK_TRUE(made.text().find("reader-secret") == std::string::npos);
+    rig.must(rig.as("admin", Method::post, "/acme/accountStores",
+                    R"({"storeType":"DIRECTORY","accountStoreId":")" + made.at("id") + "\"}"),
+             201);
+    return made.at("id");
+  }
+  void leave(SecurityRig&, const std::string& name, const std::string& group) override {
+    server.modify("dn: cn=" + group + ",ou=groups,dc=acme,dc=example\nchangetype: modify\n" +
+                  "add: uniqueMember\nuniqueMember: cn=reader,dc=acme,dc=example\n-\n" +
+                  "delete: uniqueMember\nuniqueMember: uid=" + name +
+                  ",ou=people,dc=acme,dc=example\n");
+  }
+  void rename_ann(SecurityRig&, const std::string& last_name) override {
+    server.modify(
+        "dn: uid=ann,ou=people,dc=acme,dc=example\nchangetype: modify\nreplace: sn\nsn: " +
+        last_name + "\n");
+  }
+  SlapdServer server;
+};
+
+}  // namespace
+
+TEST_GROUP_BASE(LdapDirectory, SecurityRig) {
+  LdapEngine kind;
+  contract::DirectoryUse engine{*this, kind};
+  std::string login_ann() { return login("acme", "ann", "ann-secret"); }
+};
+
+DIRECTORY_CONTRACT_TESTS(LdapDirectory, CONTRACT_TEST)
+
+TEST(LdapDirectory, is_read_and_never_written) {
+  const std::string id = kind.open(*this);
+  must(as("admin", Method::post, "/directories/" + id + "/accounts", R"({"username":"new"})"), 400);
+  must(as("admin", Method::post, "/directories/" + id + "/groups", R"({"name":"new"})"), 400);
+  const Answer found = as("admin", Method::get, "/directories/" + id + "/accounts?username=ann");
+  const std::string ann = found.json[0]["id"].get<std::string>();
+  must(
+      as("admin", Method::patch, "/accounts/" + ann,
+         R"({"credential":{"credentialType":"GestaltPasswordCredential","password":"taken-over"}})"),
+      400);
+}
+
+TEST(LdapDirectory, a_password_is_sent_over_tls_to_a_certificate_we_trust_alone) {
+  kind.open_with(*this, kind.config(kind.server.plain_url()));
+  STRCMP_EQUAL("", login_ann().c_str());
+}
+
+TEST(LdapDirectory, a_certificate_nobody_vouches_for_is_refused) {
+  base::Json config = UNWRAP(base::parse_json(kind.config(kind.server.tls_url())));
+  config.erase("caFile");
+  kind.open_with(*this, base::dump_json(config));
+  STRCMP_EQUAL("", login_ann().c_str());
+}
+
+TEST(LdapDirectory, starts_tls_on_the_plain_port) {
+  base::Json config = UNWRAP(base::parse_json(kind.config(kind.server.plain_url())));
+  config["startTls"] = true;
+  kind.open_with(*this, base::dump_json(config));
+  CHECK_FALSE(login_ann().empty());
+}
+
+TEST(LdapDirectory, one_that_is_down_locks_nobody_out_of_the_others) {
+  kind.open(*this);
+  const Answer other = as("admin", Method::post, "/acme/directories", R"({"name":"own"})");
+  must(as("admin", Method::post, "/directories/" + other.at("id") + "/accounts",
+          R"({"username":"kim","credential":{"credentialType":"GestaltPasswordCredential",
+              "password":"kim-secret"}})"),
+       201);
+  must(as("admin", Method::post, "/acme/accountStores",
+          R"({"storeType":"DIRECTORY","accountStoreId":")" + other.at("id") + "\"}"),
+       201);
+  kind.server.stop();
+  STRCMP_EQUAL("", login_ann().c_str());
+  CHECK_FALSE(login("acme", "kim", "kim-secret").empty());
+  must(as("admin", Method::get, "/acme/accounts?username=a*"), 503);
+}
+
+TEST(LdapDirectory, a_configuration_is_checked_before_it_is_stored) {
+  must(as("admin", Method::post, "/root/orgs", R"({"name":"acme"})"), 201);
+  for (const char* bad :
+       {R"({})", R"({"url":"http://x/"})", R"({"url":"ldaps://x","systemUsername":"cn=a"})",
+        R"({"url":"ldaps://x","systemUsername":"cn=a","systemPassword":"p"})",
+        R"({"url":"ldaps://x","systemUsername":"cn=a","systemPassword":"p","searchBase":"dc=a",
+            "primaryField":"uid)(x=*"})",
+        R"({"url":"ldaps://x","systemUsername":"cn=a","systemPassword":"p","searchBase":"dc=a",
+            "memberField":7})"}) {
+    must(as("admin", Method::post, "/acme/directories",
+            R"({"name":"staff","directoryType":"LDAP","config":)" + std::string(bad) + "}"),
+         400);
+  }
+}
+
+TEST(LdapDirectory, the_mask_sent_back_leaves_the_password_as_it_is) {
+  const std::string id = kind.open(*this);
+  const Answer shown = as("admin", Method::get, "/directories/" + id);
+  STRCMP_EQUAL("********", shown.json["config"]["systemPassword"].get<std::string>().c_str());
+  base::Json patch = base::Json::array();
+  patch.push_back({{"op", "replace"}, {"path", "/config"}, {"value", shown.json["config"]}});
+  must(as("admin", Method::patch, "/directories/" + id, base::dump_json(patch)), 200);
+  CHECK_FALSE(login_ann().empty());
+}
+
+TEST(LdapDirectory, an_empty_password_never_binds_and_a_plain_connection_takes_none) {
+  const std::string dn = "uid=ann,ou=people,dc=acme,dc=example";
+  auto tls = UNWRAP(
+      sys::LdapConnection::open({.url = kind.server.tls_url(), .ca_file = kind.server.ca_file()}));
+  CHECK_FALSE(UNWRAP(tls.bind(dn, base::Secret(""))));
+  CHECK_FALSE(UNWRAP(tls.bind("", base::Secret("ann-secret"))));
+  CHECK_FALSE(UNWRAP(tls.bind(dn, base::Secret("wrong"))));
+  CHECK_FALSE(UNWRAP(tls.bind("not a dn", base::Secret("ann-secret"))));
+  CHECK_TRUE(UNWRAP(tls.bind(dn, base::Secret("ann-secret"))));
+  auto plain = UNWRAP(sys::LdapConnection::open({.url = kind.server.plain_url()}));
+  CHECK_ERROR(base::Code::unavailable, "directory_unreachable",
+              plain.bind(dn, base::Secret("ann-secret")));
+  const auto adapter = security::make_ldap_adapter();
+  const auto config = UNWRAP(base::parse_json(kind.config(kind.server.tls_url())));
+  LONGS_EQUAL(4, UNWRAP(adapter->find_accounts(config, {.username = "*"})).size());
+  LONGS_EQUAL(1, UNWRAP(adapter->find_groups(config, "e*")).size());
+}

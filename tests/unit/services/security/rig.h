@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// The security service on a real host with a store in memory: calls go through the whole pipeline,
+// without HTTP. A cast of people in three organisations plays in most tests:
+//
+//   admin   the account of the first boot, ** in root
+//   ada     acme's administrator: ** in acme
+//   bob     somebody of acme without a right
+//   eve     the administrator of another organisation
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/framework/running_host.h"
+#include "services/security/service.h"
+#include "tests/support/check_result.h"
+#include "tests/support/temp_folder.h"
+
+class TestClock final : public base::Clock {
+ public:
+  base::Instant now() const override { return {since_boot_}; }
+  base::WallTime wall() const override { return wall_; }
+  void pass(std::chrono::seconds time) {
+    since_boot_ += time;
+    wall_ += time;
+  }
+
+ private:
+  base::Duration since_boot_{std::chrono::seconds(100)};
+  base::WallTime wall_{std::chrono::milliseconds(1'800'000'000'000)};
+};
+
+// Timers of a host that nobody waits for.
+class StillTimers final : public base::Timers {
+ public:
+  explicit StillTimers(const base::Clock& clock) : clock_(clock) {}
+  const base::Clock& clock() const override { return clock_; }
+  base::TimerHandle at(base::Instant, std::function<void()>) override {
+    return std::make_unique<base::Timer>();
+  }
+
+ private:
+  const base::Clock& clock_;
+};
+
+struct SecurityRig : Utest {
+  struct Answer {
+    int status = 0;
+    base::Json json;
+    rest::Response raw;
+    std::string text() const { return raw.body; }
+    std::string at(const char* name) const {
+      const auto found = json.is_object() ? json.find(name) : json.end();
+      return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+    }
+  };
+
+  void setup() override;
+  void teardown() override;
+  // Another process over the same store and folder.
+  void restart();
+
+  // `path` below /security, with `$name` for what `ids` holds; `auth` is an Authorization header.
+  Answer call(rest::Method method, const std::string& path, const std::string& body = "",
+              const std::string& auth = "", std::map<std::string, std::string> headers = {});
+  Answer as(const std::string& who, rest::Method method, const std::string& path,
+            const std::string& body = "") {
+    return call(method, path, body, keys.at(who));
+  }
+  Answer form(const std::string& path, const std::string& body, const std::string& auth = "");
+  // A login by password; the token or an empty text.
+  std::string login(const std::string& org, const std::string& name, const std::string& password);
+  std::string fill(std::string text) const;  // `$name` replaced
+  void make_cast();
+  void must(const Answer& answer, int status);
+
+  TempFolder folder;
+  TestClock clock;
+  StillTimers timers{clock};
+  rest::Metrics metrics;
+  std::unique_ptr<store::Store> db;
+  std::unique_ptr<sys::WorkerPool> workers;
+  std::unique_ptr<services::RunningHost> host;
+  security::Security* service = nullptr;  // owned by the host
+  std::map<std::string, std::string> ids;
+  std::map<std::string, std::string> keys{{"nobody", ""}};  // Authorization headers by who
+  std::string config = R"({"login":{"failuresMax":5,"lockSeconds":60}})";
+};
+
+inline std::string bearer(const std::string& token) { return "Bearer " + token; }
