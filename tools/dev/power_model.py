@@ -21,6 +21,7 @@ def after(files, operation):
         files[name] = old + data
     elif kind == "replace":
         files[name] = data
+        files.pop(f"{name}.new", None)
     elif kind == "cut":
         files[name] = old[:operation["offset"]].ljust(operation["offset"], b"\0")
     elif kind == "remove":
@@ -70,6 +71,6 @@ class Model:
             elif here is None or self.under_way["kind"] == "replace" or not mixes(here, old or b"", new or b""):
                 wrong.append(f"{name}: neither as before nor as after {self.under_way['kind']}")
         if not wrong:
-            self.files = {name: content for name, content in found.items() if not name.endswith(".new")}
+            self.files = dict(found)
             self.under_way = None
         return wrong

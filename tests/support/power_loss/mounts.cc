@@ -18,7 +18,8 @@ using base::Result;
 
 // Others on this machine take loop devices too, and may be faster.
 constexpr int kAttachTries = 32;
-constexpr int kMended = 1;  // e2fsck(8): errors were corrected
+constexpr const char* kCopy = "32768";  // the block with the first copy of the superblock
+constexpr int kMended = 1;              // e2fsck(8): errors were corrected
 
 int mended = 0;
 
@@ -65,7 +66,7 @@ Result<void> mount_ext4(const std::string& device, const std::string& folder) {
   if (mount()) return {};
   if (errno != EBADMSG) return base::os_error(errno, "mount " + device);
   ++mended;
-  ChildProcess check({"/usr/sbin/e2fsck", "-p", device});
+  ChildProcess check({"/usr/sbin/e2fsck", "-y", "-b", kCopy, "-B", "4096", device});
   std::string said;
   for (const std::string& line : check.read_lines()) said += line + " / ";
   const int status = check.wait();

@@ -31,9 +31,9 @@ class LoopDevice {
   sys::Fd fd_;
 };
 
-// As a machine does at its start: a file system that cannot be mounted as it is, for a checksum
-// that does not match, is mended first (e2fsck -p). ext4 writes its superblock, which is two
-// sectors, in place; one of them may have missed the cut.
+// A file system that cannot be mounted because the checksum of its superblock does not match is
+// mended from the superblock's copy first (e2fsck -b): ext4 writes it in place and takes for
+// granted that its 1,024 bytes arrive as one, which this disk's sectors of 512 do not promise.
 base::Result<void> mount_ext4(const std::string& device, const std::string& folder);
 // How often that was needed in this process.
 int file_systems_mended();

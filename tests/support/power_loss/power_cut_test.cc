@@ -24,7 +24,8 @@ namespace {
 using base::Result;
 using power_loss::LoopDevice;
 
-constexpr off_t kImageBytes = 128 << 20;
+// More than one block group, so that there is a copy of the superblock.
+constexpr off_t kImageBytes = 256 << 20;
 // Writes of the disk from power-on to the cut: some cuts hit the mount, most the commits.
 constexpr std::uint64_t kCutAtMax = 160;
 
@@ -60,7 +61,7 @@ TEST_GROUP(PowerCut) {
     const std::string image = at("image");
     const sys::Fd fd(::open(image.c_str(), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600));
     LONGS_EQUAL(0, ftruncate(fd.get(), kImageBytes));
-    ChildProcess mkfs({"/usr/sbin/mkfs.ext4", "-q", "-F", "-E", "nodiscard", image});
+    ChildProcess mkfs({"/usr/sbin/mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "nodiscard", image});
     LONGS_EQUAL(0, mkfs.wait());
   }
 

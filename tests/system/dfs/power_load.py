@@ -17,6 +17,7 @@ import sys
 FILES = 12
 SIZE_MAX = 60_000  # below and above what is kept inside an inode
 PIECE_MAX = 20_000
+LARGE = 192 << 10  # whole blocks, which go to their place at once
 
 
 def content(seed, size):
@@ -70,7 +71,9 @@ def load(folder, seed):
         number += 1
         kind = chance.choice(["write"] * 5 + ["append"] * 3 + ["replace"] * 2 + ["cut", "remove"])
         operation = {"kind": kind, "name": f"f{chance.randrange(FILES)}", "seed": f"{seed}/{number}", "offset": chance.randrange(SIZE_MAX),
-                     "size": chance.choice([1, 100, 4096, chance.randrange(1, PIECE_MAX)]), "data_only": chance.random() < 0.5}
+                     "size": chance.choice([1, 100, 4096, chance.randrange(1, PIECE_MAX), LARGE]), "data_only": chance.random() < 0.5}
+        if operation["size"] == LARGE:
+            operation["offset"] -= operation["offset"] % 4096
         if kind == "append" and os.path.exists(f"{folder}/{operation['name']}") and \
                 os.path.getsize(f"{folder}/{operation['name']}") > 2 * SIZE_MAX:
             operation["kind"] = "cut"
