@@ -127,6 +127,7 @@ void GroupMember::perform(const WriteLog& write) {
     if (substitute) {
       ++pending.parts;
       pending.has_placed = true;
+      written_bytes_ += entry.payload.size();  // a start reads it back
       log.entries.push_back(
           {{entry.epoch, entry.index, entry.request, *std::move(substitute)}, true});
     } else {

@@ -53,8 +53,8 @@ Result<std::vector<Image>> decode_images(std::string_view record, std::uint64_t 
   return images;
 }
 
-// All whole images of a checkpoint; a record that is not whole ends them, and then nothing of its
-// checkpoint was put in place.
+// All images of a checkpoint; a record that is not whole ends them, and then its checkpoint was not
+// committed.
 Result<std::vector<Image>> read_images(base::DiskFile& file, std::uint64_t generation) {
   std::vector<Image> images;
   const std::uint64_t size = TRY(file.size());
@@ -117,29 +117,21 @@ Result<std::unique_ptr<Device>> Device::open(base::Disk& disk, BlockIndex& index
   return device;
 }
 
+// The images of the last checkpoint: it may have been cut off while it wrote them in place.
 Result<void> Device::restore_images() {
-  const std::vector<Image> images = TRY(read_images(*images_, generation_ + 1));
-  if (images.empty()) return {};
-  // The process may have been killed: then they are readable, but not yet durable.
-  TRY(images_->sync());
-  std::map<std::string, SumPage> pages;
+  const std::vector<Image> images = TRY(read_images(*images_, generation_));
   std::vector<DataFileHandle> files;
   for (const Image& image : images) {
     const std::string key =
         index_key(image.name.group, {image.name.object, image.block / kPageBlocks});
-    auto found = pages.find(key);
-    if (found == pages.end()) {
-      const auto stored = TRY(index_.find(key));
-      if (!stored) continue;
-      found = pages.emplace(key, TRY(decode_page(key, *stored))).first;
-    }
-    SumPage& page = found->second;
+    const auto stored = TRY(index_.find(key));
+    if (!stored) continue;
+    const SumPage page = TRY(decode_page(key, *stored));
     const std::size_t place = image.block % kPageBlocks;
-    if (!page.present[place]) continue;
-    page.sums[place] = base::crc32c(image.content);
-    page.bad.reset(place);
+    if (!page.present[place] || page.bad[place] || page.sums[place] != base::crc32c(image.content))
+      continue;
     const DataFileHandle file = TRY(files_.make(image.name));
-    TRY(file->grow((image.block + 1) * kBlockBytes));
+    TRY(file->grow(image.block * kBlockBytes, (image.block + 1) * kBlockBytes));
     TRY(file->file->write(image.block * kBlockBytes, image.content));
     files.push_back(file);
   }
@@ -147,12 +139,10 @@ Result<void> Device::restore_images() {
   files.erase(std::unique(files.begin(), files.end()), files.end());
   for (const DataFileHandle& file : files) TRY(file->file->sync());
   for (const std::string& folder : files_.take_changed_folders()) TRY(disk_.sync_folder(folder));
-  std::vector<BlockIndex::Change> changes;
-  for (const auto& [key, page] : pages) changes.push_back({key, encode_page(key, page)});
-  changes.push_back({std::string(kGenerationKey), encode_generation(generation_ + 1)});
-  TRY(index_.commit(changes));
-  ++generation_;
-  return {};
+  files_.taken_are_synced();
+  // Not once more: what comes from now on may be placed there.
+  TRY(images_->truncate(0));
+  return images_->sync();
 }
 
 void Device::fail(const base::Error& error) {
@@ -190,10 +180,15 @@ void Device::begin() {
   asked_.clear();
   run_->folders = files_.take_changed_folders();
   const std::weak_ptr<bool> alive = alive_;
-  executor_([run = run_] { run->outcome = store_images(*run); },
-            [this, alive, run = run_] {
-              if (!alive.expired()) write_back(run);
-            });
+  executor_(
+      [run = run_] {
+        run->outcome = store_images(*run);
+        if (run->outcome) run->outcome = sync_files(*run);
+        if (run->outcome) run->outcome = commit(*run);
+      },
+      [this, alive, run = run_] {
+        if (!alive.expired()) write_back(run);
+      });
 }
 
 Result<void> Device::store_images(const Run& run) {
@@ -224,25 +219,32 @@ Result<void> Device::store_images(const Run& run) {
 void Device::write_back(const std::shared_ptr<Run>& run) {
   if (!run->outcome) return fail(run->outcome.error());
   for (Run::Part& part : run->parts) {
-    if (part.asked.store == nullptr) continue;
+    if (part.asked.store == nullptr) {
+      part.frozen.files.clear();
+      continue;
+    }
     const Result<void> written = part.asked.store->write_back(part.frozen);
     if (!written) return fail(written.error());
   }
-  run->folders.merge(files_.take_changed_folders());
+  run->folders = files_.take_changed_folders();
   const std::weak_ptr<bool> alive = alive_;
-  executor_([run] { run->outcome = make_durable(*run); },
+  executor_([run] { run->outcome = sync_files(*run); },
             [this, alive, run] {
               if (!alive.expired()) finish(run);
             });
 }
 
-Result<void> Device::make_durable(const Run& run) {
+Result<void> Device::sync_files(const Run& run) {
   for (const Run::Part& part : run.parts)
     for (const DataFileHandle& file : part.frozen.files) TRY(file->file->sync());
   for (const std::string& folder : run.folders) {
     const Result<void> synced = run.disk.sync_folder(folder);
     if (!synced && synced.error().code != base::Code::not_found) return synced;
   }
+  return {};
+}
+
+Result<void> Device::commit(const Run& run) {
   std::vector<BlockIndex::Change> changes;
   for (const Run::Part& part : run.parts)
     for (BlockIndex::Change& change : encode_frozen(part.frozen))
@@ -255,8 +257,12 @@ void Device::finish(const std::shared_ptr<Run>& run) {
   if (!run->outcome) return fail(run->outcome.error());
   generation_ = run->generation;
   ++checkpoints_;
-  for (const Run::Part& part : run->parts)
-    if (part.asked.store != nullptr) part.asked.store->thaw(part.frozen);
+  files_.taken_are_synced();
+  for (const Run::Part& part : run->parts) {
+    if (part.asked.store == nullptr) continue;
+    const Result<void> thawed = part.asked.store->thaw(part.frozen);
+    if (!thawed) return fail(thawed.error());
+  }
   run_.reset();
   const std::weak_ptr<bool> alive = alive_;
   for (const Run::Part& part : run->parts) {
@@ -266,6 +272,51 @@ void Device::finish(const std::shared_ptr<Run>& run) {
     }
   }
   if (!asked_.empty() && !run_) begin();
+}
+
+void Device::sync_placed(const DataFileHandle& file, std::function<void()> durable) {
+  placing_[file].push_back(std::move(durable));
+  if (!is_syncing_placed_) sync_next_placed();
+}
+
+// One sync of a file serves all that was placed in it until it began.
+void Device::sync_next_placed() {
+  if (placing_.empty() || failed_) return;
+  is_syncing_placed_ = true;
+  struct Job {
+    base::Disk& disk;
+    std::map<DataFileHandle, std::vector<std::function<void()>>> files;
+    std::set<std::string, std::greater<>> folders;
+    Result<void> outcome;
+  };
+  const auto job = std::make_shared<Job>(Job{disk_, std::exchange(placing_, {}), {}, {}});
+  for (const auto& [file, calls] : job->files)
+    if (!file->is_named) job->folders = files_.changed_folders();
+  const std::weak_ptr<bool> alive = alive_;
+  const DiskExecutor& executor = options_.placing ? options_.placing : executor_;
+  executor(
+      [job] {
+        for (const auto& [file, calls] : job->files)
+          if (job->outcome) job->outcome = file->file->sync();
+        for (const std::string& folder : job->folders) {
+          if (!job->outcome) return;
+          const Result<void> synced = job->disk.sync_folder(folder);
+          if (!synced && synced.error().code != base::Code::not_found) job->outcome = synced;
+        }
+      },
+      [this, alive, job] {
+        if (alive.expired()) return;
+        is_syncing_placed_ = false;
+        if (!job->outcome) return fail(job->outcome.error());
+        for (const auto& [file, calls] : job->files) file->is_named = true;
+        sync_next_placed();
+        for (const auto& [file, calls] : job->files) {
+          for (const auto& call : calls) {
+            call();
+            if (alive.expired()) return;
+          }
+        }
+      });
 }
 
 void Device::measure_now() {

@@ -34,6 +34,10 @@ class Device {
     std::size_t held_max = 4096;  // blocks of 4 KiB
     std::size_t dirty_files_max = 2048;
     std::uint64_t reserve_bytes = std::uint64_t{256} << 20;
+    // Writes of whole blocks into holes that are at least this long go to their file at once.
+    std::size_t placed_min = std::size_t{64} << 10;
+    // Where those are synced, so that a checkpoint does not hold them up. Unset: the executor.
+    DiskExecutor placing = {};
   };
   // Repairs what a power cut left. Requires: disk and index outlive it, and what it gave the
   // executor. Errors: corrupt, os errors.
@@ -54,6 +58,10 @@ class Device {
     return store.held_blocks() >= options_.held_max ||
            store.dirty_files() >= options_.dirty_files_max;
   }
+  // What was placed in the file is durable, with the file's name, when `durable` is called; not
+  // from within.
+  void sync_placed(const DataFileHandle& file, std::function<void()> durable);
+  std::size_t placed_min() const { return options_.placed_min; }
   // Waits for nothing: a checkpoint under way goes on without this store.
   void forget(const ObjectStore& store);
   void fail(const base::Error& error);
@@ -79,9 +87,11 @@ class Device {
   Asked* find_asked(const ObjectStore& store);
   void begin();
   static base::Result<void> store_images(const Run& run);
-  static base::Result<void> make_durable(const Run& run);
+  static base::Result<void> sync_files(const Run& run);
+  static base::Result<void> commit(const Run& run);
   void write_back(const std::shared_ptr<Run>& run);
   void finish(const std::shared_ptr<Run>& run);
+  void sync_next_placed();
 
   base::Disk& disk_;
   BlockIndex& index_;
@@ -92,6 +102,8 @@ class Device {
   std::uint64_t generation_ = 0;
   std::uint64_t checkpoints_ = 0;
   std::vector<Asked> asked_;
+  std::map<DataFileHandle, std::vector<std::function<void()>>> placing_;
+  bool is_syncing_placed_ = false;
   std::shared_ptr<Run> run_;
   std::uint64_t free_ = 0;
   std::uint64_t written_ = 0;

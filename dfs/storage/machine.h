@@ -8,6 +8,8 @@
 // 3. A snapshot that is broken off leaves the position as it was, with some content of a later one:
 // applying the log from there leads to the same as without, and so does another snapshot.
 // 4. An error of the device ends the process (Device::fail).
+// 5. A large write into a hole is put into its file when it goes to the journal, which then keeps
+// its checksums only. Not while an earlier entry that is not applied yet concerns the same place.
 // Threads: the loop's.
 #pragma once
 
@@ -38,6 +40,10 @@ class ChunkMachine final : public replication::StateMachine {
   ~ChunkMachine() override;
 
   replication::Position durable() const override { return durable_; }
+  std::optional<std::string> place(const replication::Entry& entry,
+                                   std::function<void()> durable) override;
+  base::Result<std::string> placed(const replication::Entry& entry,
+                                   std::string_view substitute) override;
   std::string apply(const replication::Entry& entry) override;
   void checkpoint(std::function<void(base::Result<replication::Position>)> done) override;
   base::Result<std::unique_ptr<replication::SnapshotSource>> open_snapshot() override;
@@ -59,8 +65,19 @@ class ChunkMachine final : public replication::StateMachine {
   bool is_checkpointing() const { return checkpoints_ > 0; }
 
  private:
+  // Of entries that went to the journal and are not applied.
+  struct Coming {
+    ObjectNumber object = 0;  // 0: concerns none
+    std::uint64_t offset = 0, size = 0;
+    bool is_write = false;
+    bool is_placed = false;
+  };
+  using Comings = std::map<replication::Index, Coming>;
+
   ChunkMachine(Device& device, GroupNumber group);
-  base::Result<ChangeReply> carry_out(const Operation& operation, std::uint64_t at);
+  base::Result<ChangeReply> carry_out(const Operation& operation, std::uint64_t at, bool is_placed);
+  bool is_placeable(const replication::Entry& entry, const Operation& operation);
+  void drop(Comings& entries, Comings::iterator from, Comings::iterator to);
   base::Result<void> accept_epoch(VolumeNumber volume, VolumeEpoch epoch);
   void run_checkpoint(std::function<void(base::Result<replication::Position>)> done);
 
@@ -69,6 +86,8 @@ class ChunkMachine final : public replication::StateMachine {
   replication::Position durable_;
   bool is_serving_ = false;
   int checkpoints_ = 0;  // asked for and not done
+  Comings coming_;
+  Comings recovered_;  // those that placed() gave back
   std::unique_ptr<ObjectStore> store_;
 };
 

@@ -2,6 +2,7 @@
 #include "dfs/storage/object_store.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
@@ -102,16 +103,18 @@ Result<std::optional<PageKey>> ObjectStore::page_at_or_after(const PageKey& key)
   }
 }
 
-Result<DataFileHandle> ObjectStore::writable_file(ObjectNumber object, std::uint64_t end) {
+Result<DataFileHandle> ObjectStore::writable_file(ObjectNumber object, std::uint64_t start,
+                                                  std::uint64_t end) {
+  removed_.erase(object);  // it is used again
   DataFileHandle& file = dirty_files_[object];
   if (!file) file = TRY(files_.make({options_.group, object}));
-  TRY(file->grow(end));
+  TRY(file->grow(start, end));
   return file;
 }
 
 Result<void> ObjectStore::write_file(ObjectNumber object, std::uint64_t offset,
                                      std::string_view data) {
-  const DataFileHandle file = TRY(writable_file(object, offset + data.size()));
+  const DataFileHandle file = TRY(writable_file(object, offset, offset + data.size()));
   return file->file->write(offset, data);
 }
 
@@ -119,6 +122,28 @@ void ObjectStore::unhold(SumPage& page, const BlockName& name) {
   if (!page.held[place_of(name.block)]) return;
   page.held.reset(place_of(name.block));
   held_.erase(name);
+}
+
+void ObjectStore::hold(SumPage& page, const BlockName& name, std::string content) {
+  removed_.erase(name.object);  // it is used again
+  page.held.set(place_of(name.block));
+  held_[name] = std::make_shared<const std::string>(std::move(content));
+}
+
+bool ObjectStore::is_placed(const BlockName& name) const {
+  const auto is_in = [&](const Placed& placed) {
+    const auto page = placed.find(page_of(name));
+    return page != placed.end() && page->second[place_of(name.block)];
+  };
+  return is_in(placed_) || is_in(placed_frozen_) || is_in(pledged_);
+}
+
+bool ObjectStore::has_placed(ObjectNumber object) const {
+  const auto is_in = [&](const Placed& placed) {
+    const auto page = placed.lower_bound({object, 0});
+    return page != placed.end() && page->first.object == object;
+  };
+  return is_in(placed_) || is_in(placed_frozen_) || is_in(pledged_);
 }
 
 Result<std::optional<std::string>> ObjectStore::read_block(const SumPage& page,
@@ -143,20 +168,25 @@ Result<void> ObjectStore::write_part(SumPage& page, const BlockName& name, std::
     content.replace(from, part.size(), part);
     page.sums[place] = base::crc32c(content);
     page.present.set(place);
+    if (is_placed(name)) {
+      hold(page, name, std::move(content));
+      return {};
+    }
     page.remade.set(place);
     return write_file(name.object, start, content);
   }
-  if (page.bad[place]) return write_file(name.object, start + from, part);
-  std::optional<std::string> content = TRY(read_block(page, name));
+  std::optional<std::string> content;
+  if (!page.bad[place]) content = TRY(read_block(page, name));
   if (!content) {
     page.bad.set(place);
+    // While the log is applied again what lies there may belong to a later entry.
+    if (is_placed(name)) return {};
     return write_file(name.object, start + from, part);
   }
   content->replace(from, part.size(), part);
   page.sums[place] = base::crc32c(*content);
   if (page.remade[place]) return write_file(name.object, start + from, part);
-  page.held.set(place);
-  held_[name] = std::make_shared<const std::string>(*std::move(content));
+  hold(page, name, *std::move(content));
   return {};
 }
 
@@ -164,7 +194,11 @@ Result<void> ObjectStore::write(ObjectNumber object, std::uint64_t offset, std::
                                 std::span<const std::uint32_t> checksums, std::uint64_t at) {
   std::size_t part = 0;
   std::uint64_t whole_offset = 0;
-  std::string_view whole;  // all parts but the first and the last are whole blocks
+  std::string_view whole;  // blocks in a row that go to the file
+  const auto write_whole = [&]() -> Result<void> {
+    if (whole.empty()) return {};
+    return write_file(object, whole_offset, std::exchange(whole, {}));
+  };
   for (std::size_t done = 0; done < data.size(); ++part) {
     const BlockName name{object, (offset + done) / kBlockBytes};
     const std::size_t from = (offset + done) % kBlockBytes;
@@ -174,17 +208,85 @@ Result<void> ObjectStore::write(ObjectNumber object, std::uint64_t offset, std::
       TRY(write_part(page, name, from, data.substr(done, size)));
     } else {
       const std::size_t place = place_of(name.block);
-      if (whole.empty()) whole_offset = offset + done;
-      whole = data.substr(whole_offset - offset, done + size - (whole_offset - offset));
-      unhold(page, name);
       page.present.set(place);
       page.bad.reset(place);
-      page.remade.set(place);
       page.sums[place] = checksums[part];
+      if (is_placed(name)) {
+        TRY(write_whole());
+        page.remade.reset(place);
+        hold(page, name, std::string(data.substr(done, size)));
+      } else {
+        if (whole.empty()) whole_offset = offset + done;
+        whole = data.substr(whole_offset - offset, done + size - (whole_offset - offset));
+        unhold(page, name);
+        page.remade.set(place);
+      }
     }
     done += size;
   }
-  if (!whole.empty()) TRY(write_file(object, whole_offset, whole));
+  return write_whole();
+}
+
+Result<bool> ObjectStore::can_place(ObjectNumber object, std::uint64_t offset, std::size_t size) {
+  if (offset % kBlockBytes != 0 || size % kBlockBytes != 0 || removed_.contains(object))
+    return false;
+  for (BlockNumber block = offset / kBlockBytes; block < (offset + size) / kBlockBytes; ++block) {
+    const BlockName name{object, block};
+    const auto page = TRY(find_page(page_of(name)));
+    if ((page && page->present[place_of(block)]) || is_placed(name) || imaged_.contains(name) ||
+        imaged_frozen_.contains(name))
+      return false;
+  }
+  return true;
+}
+
+Result<DataFileHandle> ObjectStore::place(ObjectNumber object, std::uint64_t offset,
+                                          std::string_view data) {
+  const DataFileHandle file = TRY(writable_file(object, offset, offset + data.size()));
+  TRY(file->file->write(offset, data));
+  pledge(object, offset, data.size());
+  return file;
+}
+
+void ObjectStore::pledge(ObjectNumber object, std::uint64_t offset, std::size_t size) {
+  for (BlockNumber block = offset / kBlockBytes; block < (offset + size) / kBlockBytes; ++block)
+    pledged_[page_of({object, block})].set(place_of(block));
+}
+
+Result<std::string> ObjectStore::read_placed(ObjectNumber object, std::uint64_t offset,
+                                             std::size_t size) {
+  const DataFileHandle file = TRY(files_.find({options_.group, object}));
+  std::string content(size, '\0');
+  if (!file || TRY(file->file->read(offset, content)) < size)
+    return base::Error{base::Code::corrupt, "content that was placed is not there",
+                       "entry_not_placed"};
+  return content;
+}
+
+void ObjectStore::keep_placed(ObjectNumber object, std::uint64_t offset, std::size_t size) {
+  for (BlockNumber block = offset / kBlockBytes; block < (offset + size) / kBlockBytes; ++block) {
+    const BlockName name{object, block};
+    placed_[page_of(name)].set(place_of(block));
+    const auto pledged = pledged_.find(page_of(name));
+    if (pledged == pledged_.end()) continue;
+    pledged->second.reset(place_of(block));
+    if (pledged->second.none()) pledged_.erase(pledged);
+  }
+}
+
+Result<void> ObjectStore::write_placed(ObjectNumber object, std::uint64_t offset, std::size_t size,
+                                       std::span<const std::uint32_t> checksums, std::uint64_t at) {
+  removed_.erase(object);
+  for (std::size_t part = 0; part < size / kBlockBytes; ++part) {
+    const BlockName name{object, offset / kBlockBytes + part};
+    SumPage& page = *TRY(change(page_of(name), at));
+    const std::size_t place = place_of(name.block);
+    unhold(page, name);
+    page.present.set(place);
+    page.bad.reset(place);
+    page.remade.reset(place);
+    page.sums[place] = checksums[part];
+  }
   return {};
 }
 
@@ -225,6 +327,8 @@ Result<void> ObjectStore::punch(ObjectNumber object, std::uint64_t offset, std::
     TRY(clear_part(last * kBlockBytes, end));
   TRY(clear_blocks(object, first, last, at));
   if (first >= last) return {};
+  // What is needed stays; its space comes back with the object.
+  if (has_placed(object)) return {};
   const DataFileHandle file = TRY(files_.find({options_.group, object}));
   if (!file || first * kBlockBytes >= file->size) return {};
   dirty_files_[object] = file;
@@ -240,6 +344,7 @@ Result<void> ObjectStore::cut(ObjectNumber object, std::uint64_t size, std::uint
   const BlockNumber end = size / kBlockBytes + (size % kBlockBytes != 0 ? 1 : 0);
   if (size % kBlockBytes != 0) TRY(punch(object, size, end * kBlockBytes - size, at));
   TRY(clear_blocks(object, end, UINT64_MAX, at));
+  if (has_placed(object)) return {};
   const DataFileHandle file = TRY(files_.find({options_.group, object}));
   if (!file || file->size <= end * kBlockBytes) return {};
   dirty_files_[object] = file;
@@ -250,6 +355,10 @@ Result<void> ObjectStore::cut(ObjectNumber object, std::uint64_t size, std::uint
 
 Result<void> ObjectStore::remove(ObjectNumber object, std::uint64_t at) {
   TRY(clear_blocks(object, 0, UINT64_MAX, at));
+  if (has_placed(object)) {
+    removed_.insert(object);
+    return {};
+  }
   dirty_files_.erase(object);
   return files_.remove({options_.group, object});
 }
@@ -289,7 +398,11 @@ Result<void> ObjectStore::adopt(const PageKey& key, const SumPage& page, const B
     here.remade.reset(place);
     here.bad[place] = blocks[place] && page.present[place] && page.bad[place];
     if (!blocks[place] || !page.present[place] || page.bad[place]) continue;
-    TRY(write_file(key.object, name.block * kBlockBytes, content.substr(0, kBlockBytes)));
+    if (is_placed(name)) {
+      hold(here, name, std::string(content.substr(0, kBlockBytes)));
+    } else {
+      TRY(write_file(key.object, name.block * kBlockBytes, content.substr(0, kBlockBytes)));
+    }
     content.remove_prefix(kBlockBytes);
   }
   return {};
@@ -308,6 +421,9 @@ Frozen ObjectStore::freeze() {
   }
   dirty_.clear();
   frozen.images.assign(held_.begin(), held_.end());
+  imaged_frozen_.clear();
+  for (const auto& [name, image] : held_) imaged_frozen_.insert(name);
+  placed_frozen_ = std::exchange(placed_, {});
   for (auto& [object, file] : dirty_files_) frozen.files.push_back(std::move(file));
   dirty_files_.clear();
   return frozen;
@@ -315,6 +431,9 @@ Frozen ObjectStore::freeze() {
 
 Result<void> ObjectStore::write_back(Frozen& frozen) {
   std::map<ObjectNumber, DataFileHandle> written;
+  frozen.files.clear();
+  // The index has what was placed before the freeze.
+  placed_frozen_.clear();
   for (const auto& [name, image] : frozen.images) {
     const auto newest = held_.find(name);
     if (newest == held_.end()) continue;  // written whole, or gone, since
@@ -328,7 +447,7 @@ Result<void> ObjectStore::write_back(Frozen& frozen) {
   return {};
 }
 
-void ObjectStore::thaw(const Frozen& frozen) {
+Result<void> ObjectStore::thaw(const Frozen& frozen) {
   for (const auto& [key, page] : frozen.pages) {
     const auto found = pages_.find(key);
     if (found == pages_.end() || found->second.page != page || found->second.state != State::frozen)
@@ -339,6 +458,17 @@ void ObjectStore::thaw(const Frozen& frozen) {
       found->second.state = State::clean;
     }
   }
+  imaged_ = std::exchange(imaged_frozen_, {});
+  for (auto object = removed_.begin(); object != removed_.end();) {
+    if (has_placed(*object)) {
+      ++object;
+      continue;
+    }
+    dirty_files_.erase(*object);
+    TRY(files_.remove({options_.group, *object}));
+    object = removed_.erase(object);
+  }
+  return {};
 }
 
 }  // namespace dfs::storage

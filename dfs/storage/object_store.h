@@ -5,19 +5,24 @@
 // 1. The index at rest describes the log up to one entry. Changes behind that one are in memory
 // and, whole blocks, in the files already: after a power cut the log is applied again, and doing
 // so twice leaves the same as once.
-// 2. A block of which only a part changes is kept in memory until a freeze. A checkpoint stores
-// whole images of those first, then writes them in place, so that a cut can always be undone.
+// 2. A block of which only a part changes is kept in memory. A checkpoint stores whole images of
+// those beside, commits the index, and only then writes them in place, so that a cut can always be
+// made good: before the commit the file holds the old content, after it the images hold the new.
 // 3. What the index does not know is a hole, whatever the file holds.
 // 4. Every read is measured by the checksums. A block that does not match is never answered.
 // 5. A part that is written to a block that does not match leaves the block without a checksum
 // (`bad`): it stays unreadable until it was written whole or mended from another member.
 // 6. Memory: pages_max clean pages of 1.1 KiB, and what the log holds since the last checkpoint.
+// 7. Content that was placed before its log entry was carried out (place()) is needed as it is
+// until a checkpoint has that entry in it: the log holds no copy. What comes on top of it in
+// between stays in memory, as 2. says, and its file is neither cut, punched nor removed before.
 // Threads: the loop's; fill() and encode_frozen() any.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -100,6 +105,25 @@ class ObjectStore {
                            std::uint64_t at);
   base::Result<void> remove(ObjectNumber object, std::uint64_t at);
 
+  // Whether whole blocks of this range can be put into their file before they are carried out: all
+  // are holes, and nothing in the file is needed there.
+  base::Result<bool> can_place(ObjectNumber object, std::uint64_t offset, std::size_t size);
+  // Into the file only; durable once the returned file is synced, with its name (is_named). What is
+  // there is needed from now on.
+  base::Result<DataFileHandle> place(ObjectNumber object, std::uint64_t offset,
+                                     std::string_view data);
+  // What lies there, whatever it is. Errors: corrupt when the file is not there or too short.
+  base::Result<std::string> read_placed(ObjectNumber object, std::uint64_t offset,
+                                        std::size_t size);
+  // The same for what a start found.
+  void pledge(ObjectNumber object, std::uint64_t offset, std::size_t size);
+  // Carries out what was placed. Requires: keep_placed().
+  base::Result<void> write_placed(ObjectNumber object, std::uint64_t offset, std::size_t size,
+                                  std::span<const std::uint32_t> checksums, std::uint64_t at);
+  // The entry was carried out, or is not in the log any more: the content of the range is needed
+  // until the next checkpoint.
+  void keep_placed(ObjectNumber object, std::uint64_t offset, std::size_t size);
+
   base::Result<ReadPlan> plan_read(ObjectNumber object, std::uint64_t offset, std::size_t size);
   // Reads the file's part. False: cached_only, and it would have to wait. A block that the device
   // cannot read is left as zeros. Threads: any.
@@ -123,12 +147,12 @@ class ObjectStore {
                            const BlockBits& blocks, std::string_view content);
   base::Result<void> drop_page(const PageKey& key);
 
-  // What a checkpoint must make durable; everything is in it. Then: images stored; write_back();
-  // files synced and index committed; thaw(). Requires: the one before was thawed.
+  // What a checkpoint must make durable; everything is in it. Then: images stored, files synced,
+  // index committed; write_back(); those files synced; thaw(). Requires: the one before was thawed.
   Frozen freeze();
-  // Adds the files that it writes to frozen.files.
+  // Puts the files that it writes in place of frozen.files.
   base::Result<void> write_back(Frozen& frozen);
-  void thaw(const Frozen& frozen);
+  base::Result<void> thaw(const Frozen& frozen);
 
   GroupNumber group() const { return options_.group; }
   std::size_t held_blocks() const { return held_.size(); }
@@ -143,11 +167,13 @@ class ObjectStore {
     bool used = true;
   };
   using Pages = std::map<PageKey, Cached>;
+  using Placed = std::map<PageKey, BlockBits>;
 
   base::Result<Pages::iterator> load(const PageKey& key);
   base::Result<SumPage*> change(const PageKey& key, std::uint64_t at);
   void evict();
-  base::Result<DataFileHandle> writable_file(ObjectNumber object, std::uint64_t end);
+  base::Result<DataFileHandle> writable_file(ObjectNumber object, std::uint64_t start,
+                                             std::uint64_t end);
   base::Result<void> write_part(SumPage& page, const BlockName& name, std::size_t from,
                                 std::string_view part);
   base::Result<std::optional<std::string>> read_block(const SumPage& page, const BlockName& name);
@@ -155,6 +181,9 @@ class ObjectStore {
   base::Result<void> clear_blocks(ObjectNumber object, BlockNumber first, BlockNumber end,
                                   std::uint64_t at);
   void unhold(SumPage& page, const BlockName& name);
+  void hold(SumPage& page, const BlockName& name, std::string content);
+  bool is_placed(const BlockName& name) const;
+  bool has_placed(ObjectNumber object) const;
 
   BlockIndex& index_;
   OpenFiles& files_;
@@ -164,6 +193,11 @@ class ObjectStore {
   std::map<BlockName, BlockImage> held_;
   std::map<ObjectNumber, DataFileHandle> dirty_files_;
   std::vector<PageKey> dirty_;
+  Placed pledged_;                  // their entries are not carried out
+  Placed placed_, placed_frozen_;   // since the last freeze, and in the checkpoint under way
+  std::set<ObjectNumber> removed_;  // their files are still needed
+  // Written in place once more by a start: those of the last checkpoint, and of the one under way.
+  std::set<BlockName> imaged_, imaged_frozen_;
 };
 
 }  // namespace dfs::storage

@@ -43,10 +43,11 @@ std::string data_path(const ObjectName& name) {
   return data_folder(name) + "/" + hex(name.object, 16);
 }
 
-Result<void> DataFile::grow(std::uint64_t end) {
+Result<void> DataFile::grow(std::uint64_t start, std::uint64_t end) {
   if (end <= size) return {};
-  const std::uint64_t wanted = grown(end);
-  const Result<void> done = file->allocate(size, wanted - size);
+  const std::uint64_t wanted = std::min(grown(end), kFileMax);
+  const std::uint64_t from = std::max(size, start / kBlockBytes * kBlockBytes);
+  const Result<void> done = file->allocate(from, wanted - from);
   if (done) {
     size = wanted;
     return {};
@@ -81,6 +82,8 @@ Result<DataFileHandle> OpenFiles::open(const ObjectName& name, OpenMode mode) {
   auto file = std::make_shared<DataFile>();
   file->file = *std::move(opened);
   file->size = TRY(file->file->size());
+  file->is_named = mode == OpenMode::existing && !changed_.contains(data_folder(name)) &&
+                   !taken_.contains(data_folder(name));
   order_.push_front(name);
   open_.emplace(name, Held{file, order_.begin()});
   if (open_.size() > files_max_) {

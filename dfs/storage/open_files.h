@@ -12,6 +12,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "common/base/disk.h"
 #include "dfs/api/types.h"
@@ -21,8 +22,10 @@ namespace dfs::storage {
 struct DataFile {
   std::unique_ptr<base::DiskFile> file;
   std::uint64_t size = 0;
-  // Makes it at least `end` long. Errors: no_space, os errors.
-  base::Result<void> grow(std::uint64_t end);
+  bool is_named = false;  // its name is durable for certain
+  // For a write from `start` to `end`: makes the file that long. What it skips stays a hole.
+  // Errors: no_space, os errors.
+  base::Result<void> grow(std::uint64_t start, std::uint64_t end);
 };
 using DataFileHandle = std::shared_ptr<DataFile>;
 
@@ -46,7 +49,17 @@ class OpenFiles {
   base::Result<void> remove(const ObjectName& name);
   std::size_t count() const { return open_.size(); }
   // Folders with names that are not durable yet, parents after their children.
-  std::set<std::string, std::greater<>> take_changed_folders() { return std::move(changed_); }
+  // They count as changed until they were synced.
+  std::set<std::string, std::greater<>> take_changed_folders() {
+    taken_.insert(changed_.begin(), changed_.end());
+    return std::exchange(changed_, {});
+  }
+  void taken_are_synced() { taken_.clear(); }
+  std::set<std::string, std::greater<>> changed_folders() const {
+    std::set<std::string, std::greater<>> all = changed_;
+    all.insert(taken_.begin(), taken_.end());
+    return all;
+  }
 
  private:
   using Order = std::list<ObjectName>;
@@ -63,6 +76,7 @@ class OpenFiles {
   Order order_;  // the most recently used first
   std::set<std::string> known_folders_;
   std::set<std::string, std::greater<>> changed_;
+  std::set<std::string, std::greater<>> taken_;
 };
 
 }  // namespace dfs::storage

@@ -38,7 +38,8 @@ class Body final : public rest::DaemonBody {
         timers_(context.loop),
         net_(sys::make_tcp_net(context.loop)),
         journal_queue_(replication::make_loop_disk_queue(context.loop)),
-        checkpoint_queue_(replication::make_loop_disk_queue(context.loop)) {}
+        checkpoint_queue_(replication::make_loop_disk_queue(context.loop)),
+        placing_queue_(replication::make_loop_disk_queue(context.loop)) {}
 
   Result<void> start() {
     superblock_ = TRY(load_superblock(config_.folder));
@@ -102,6 +103,9 @@ class Body final : public rest::DaemonBody {
                                  std::max<std::uint64_t>(kIndexMin, capacity_ / kIndexShare)));
     Device::Options options;
     options.reserve_bytes = std::min(config_.reserve_bytes, free / 4);
+    options.placing = [this](std::function<void()> work, std::function<void()> then) {
+      placing_queue_->submit(std::move(work), std::move(then));
+    };
     device_ = TRY(Device::open(
         *disk_, *index_,
         [this](std::function<void()> work, std::function<void()> then) {
@@ -225,6 +229,7 @@ class Body final : public rest::DaemonBody {
   std::unique_ptr<BlockIndex> index_;
   std::unique_ptr<replication::DiskQueue> journal_queue_;
   std::unique_ptr<replication::DiskQueue> checkpoint_queue_;
+  std::unique_ptr<replication::DiskQueue> placing_queue_;
   Superblock superblock_;
   std::uint64_t capacity_ = 0;
   std::unique_ptr<Device> device_;

@@ -28,12 +28,23 @@ struct Member {
     index = UNWRAP(dfs::testing::open_log_index(disk));
     Device::Options options;
     options.failed = [](const base::Error& error) { FAIL(to_string(error).c_str()); };
+    options.placed_min = kBlockBytes;
     const auto executor = [this](std::function<void()> work, std::function<void()> then) {
       work();
       world.schedule_after(std::chrono::microseconds(world.random()() % 500), std::move(then));
     };
     device = UNWRAP(Device::open(disk, *index, executor, std::move(options)));
     machine = UNWRAP(ChunkMachine::open(*device, kGroup));
+    is_new = true;
+  }
+  // As a start does: the log's copy of what was placed is in the files.
+  void take_back(const std::vector<Entry>& log) {
+    for (const auto& [number, substitute] : substitutes) {
+      if (number <= machine->position().index) continue;
+      const Entry& entry = log[number - 1];
+      CHECK_TRUE(entry.payload == replication::Payload(UNWRAP(machine->placed(entry, substitute))));
+    }
+    is_new = false;
   }
   void restart() {
     machine.reset();
@@ -43,7 +54,19 @@ struct Member {
     open();
   }
   void apply(const std::vector<Entry>& log) {
-    for (std::size_t i = machine->position().index; i < log.size(); ++i) machine->apply(log[i]);
+    if (is_new) take_back(log);
+    for (std::size_t i = machine->position().index; i < log.size(); ++i) {
+      bool is_durable = false;
+      const bool is_known = substitutes.contains(log[i].index);
+      const auto substitute =
+          is_known ? std::nullopt : machine->place(log[i], [&is_durable] { is_durable = true; });
+      if (substitute) {
+        CHECK_TRUE(substitute->size() < log[i].payload.size());
+        substitutes[log[i].index] = *substitute;
+        CHECK_TRUE(world.run_until([&is_durable] { return is_durable; }));
+      }
+      machine->apply(log[i]);
+    }
   }
   void checkpoint() {
     bool done = false;
@@ -53,6 +76,8 @@ struct Member {
 
   sim::World& world;
   sim::SimDisk disk;
+  std::map<replication::Index, std::string> substitutes;  // as the journal has them
+  bool is_new = false;
   std::unique_ptr<BlockIndex> index;
   std::unique_ptr<Device> device;
   std::unique_ptr<ChunkMachine> machine;
@@ -137,6 +162,48 @@ TEST(ChunkMachine, members_that_apply_the_same_are_the_same_also_after_power_cut
     }
   }
   check_same();
+}
+
+TEST(ChunkMachine, a_large_write_into_a_hole_leaves_its_checksums_in_the_journal) {
+  write(1, 0, std::string(20 * kBlock, 'a'));
+  write(1, 4 * kBlock, std::string(4 * kBlock, 'b'));  // nothing of it is a hole
+  write(1, 30 * kBlock, std::string(4 * kBlock, 'c'));
+  write(1, 40 * kBlock + 1, std::string(4 * kBlock, 'd'));
+  one.apply(log);
+  CHECK_TRUE(one.substitutes.contains(1) && one.substitutes.contains(3));
+  LONGS_EQUAL(2, one.substitutes.size());
+  const std::string before = content(one, 1);
+  one.restart();
+  one.apply(log);
+  CHECK_TRUE(before == content(one, 1));
+}
+
+TEST(ChunkMachine, what_comes_on_top_of_a_placed_write_survives_power_cuts_with_it) {
+  write(1, 0, std::string(8 * kBlock, 'a'));
+  write(1, kBlock, std::string(kBlock, 'b'));
+  write(1, 3 * kBlock + 5, "c");
+  propose(encode_operation(CutObject{{7, 1, kGroup, 1}, 6 * kBlock}));
+  write(1, 7 * kBlock, std::string(kBlock, 'e'));
+  one.apply(log);
+  const std::string before = content(one, 1);
+  for (int round = 0; round < 3; ++round) {
+    one.restart();
+    one.apply(log);
+    CHECK_TRUE(before == content(one, 1));
+    if (round == 1) one.checkpoint();
+  }
+}
+
+TEST(ChunkMachine, what_was_placed_and_is_not_there_is_not_taken_for_it) {
+  write(1, 0, std::string(8 * kBlock, 'a'));
+  const auto substitute = one.machine->place(log[0], [] {});
+  CHECK_TRUE(substitute.has_value());
+  two.open();
+  CHECK_ERROR(Code::corrupt, "entry_not_placed", two.machine->placed(log[0], *substitute));
+  CHECK_ERROR(Code::corrupt, "entry_not_placed",
+              one.machine->placed(
+                  log[0], encode_operation(WriteObject{
+                              {7, 1, kGroup, 1}, 0, sums_of(0, std::string(8 * kBlock, 'b'))})));
 }
 
 TEST(ChunkMachine, a_checkpoint_is_durable_up_to_where_it_says) {

@@ -72,7 +72,13 @@ bool StoreRig::replay(const StoreOp& op, std::uint64_t at) {
   Result<void> done;
   switch (op.kind) {
     case StoreOp::Kind::write:
-      done = store->write(op.object, op.offset, op.data, sums_of(op.offset, op.data), at);
+      if (op.is_placed) {
+        store->keep_placed(op.object, op.offset, op.data.size());
+        done = store->write_placed(op.object, op.offset, op.data.size(),
+                                   sums_of(op.offset, op.data), at);
+      } else {
+        done = store->write(op.object, op.offset, op.data, sums_of(op.offset, op.data), at);
+      }
       break;
     case StoreOp::Kind::cut: done = store->cut(op.object, op.size, at); break;
     case StoreOp::Kind::punch: done = store->punch(op.object, op.offset, op.size, at); break;
@@ -82,7 +88,22 @@ bool StoreRig::replay(const StoreOp& op, std::uint64_t at) {
   return done.has_value();
 }
 
-bool StoreRig::apply(const StoreOp& op) {
+bool StoreRig::place_some(StoreOp& op) {
+  if (!op.may_be_placed) return true;
+  const Result<bool> can = store->can_place(op.object, op.offset, op.data.size());
+  if (!can) return false;
+  if (!*can) return true;
+  op.is_placed = true;
+  const Result<DataFileHandle> file = store->place(op.object, op.offset, op.data);
+  if (!file || !(*file)->file->sync()) return false;
+  for (const std::string& folder : device->files().changed_folders())
+    if (!disk.sync_folder(folder)) return false;
+  return true;
+}
+
+bool StoreRig::apply(const StoreOp& given) {
+  StoreOp op = given;
+  if (!place_some(op)) return false;
   log_.push_back(op);
   std::string& content = model[op.object];
   switch (op.kind) {
@@ -124,6 +145,7 @@ StoreOp StoreRig::random_op() {
   }
   if (op.kind == StoreOp::Kind::cut) op.size = op.offset;
   if (op.kind == StoreOp::Kind::write) {
+    op.may_be_placed = random() % 2 == 0;
     op.data.assign(op.size, static_cast<char>('a' + random() % 26));
     for (std::size_t i = 0; i < op.data.size(); i += 97)
       op.data[i] = static_cast<char>(random() % 256);
@@ -139,9 +161,23 @@ std::string StoreRig::restart() {
   if (disk.has_power()) disk.cut_power();
   disk.power_on();
   std::string wrong = open();
+  if (wrong.empty()) wrong = check_placed();
   if (!wrong.empty()) return wrong;
   while (applied_ < log_.size())
     if (!replay(log_[applied_], applied_ + 1)) return "an entry was not applied again";
+  return "";
+}
+
+// What the log refers to must be there as it was placed.
+std::string StoreRig::check_placed() {
+  for (std::size_t i = applied_; i < log_.size(); ++i) {
+    const StoreOp& op = log_[i];
+    if (!op.is_placed) continue;
+    const Result<std::string> content = store->read_placed(op.object, op.offset, op.data.size());
+    if (!content || *content != op.data)
+      return "entry " + std::to_string(i + 1) + " is not as it was placed";
+    store->pledge(op.object, op.offset, op.data.size());
+  }
   return "";
 }
 

@@ -22,6 +22,8 @@ struct StoreOp {
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
   std::string data = {};
+  bool may_be_placed = false;
+  bool is_placed = false;  // the log has no copy of the data
 };
 
 // Checksums as WriteObject has them.
@@ -60,6 +62,9 @@ class StoreRig {
  private:
   std::string open();
   bool replay(const StoreOp& op, std::uint64_t at);
+  // Whether it may be placed, and then is, durably. False: the power failed.
+  bool place_some(StoreOp& op);
+  std::string check_placed();
 
   const Steps steps_;
   std::vector<StoreOp> log_;
