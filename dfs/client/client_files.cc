@@ -5,12 +5,34 @@
 
 #include <algorithm>
 
+#include "dfs/api/limits.h"
 #include "dfs/client/client_run.h"
 
 namespace dfs::client {
 
 using base::Error;
 using base::Result;
+
+namespace {
+
+// A write that ends there would be joined to content from before a cut that is still to be made:
+// neither could go first.
+bool would_bridge_cut(const Inode& inode, std::uint64_t end) {
+  const std::uint64_t cut_to = inode.record.attributes.cut_to;
+  return inode.file && cut_to != kNoCut && end > cut_to &&
+         inode.file->dirty.oldest() < inode.file->generation;
+}
+
+// Until what was changed before is durable.
+Need want_settled(ChangeLog& log, const Inode& inode) {
+  Need need{Need::What::other, inode.number};
+  need.begin = [&log, position = inode.last_position](Done<Nothing> done) {
+    log.flush(position, std::move(done));
+  };
+  return need;
+}
+
+}  // namespace
 
 void Client::open(InodeNumber number, Access access, bool truncate, Done<Opened> done) {
   run_change<Opened>(std::move(done), [=, this]() -> Attempt<Opened> {
@@ -75,8 +97,9 @@ void Client::write(InodeNumber number, std::uint64_t offset, std::string_view da
     Inode* inode = nullptr;
     NEED(want_inode(number, Lease::write, inode, Rest::include));
     const std::uint64_t at = append ? inode->record.attributes.size : offset;
-    if (at + content.size() > kFileMax) return Result<Nothing>(posix_error(EFBIG));
+    if (at + content.size() > kObjectMax) return Result<Nothing>(posix_error(EFBIG));
     NEED(want_place(*inode, at + content.size()));
+    if (would_bridge_cut(*inode, at + content.size())) return want_settled(log_, *inode);
     NEED(want_log_room());
     if (data_.is_full()) return Need{Need::What::data_room};
     inode->pages_in_kernel = true;
@@ -101,10 +124,11 @@ void Client::allocate(InodeNumber number, int mode, ByteRange range, Done<Nothin
     constexpr int kKnown = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
     if ((mode & ~kKnown) != 0) return Result<Nothing>(posix_error(EOPNOTSUPP));
     if (range.size == 0) return Result<Nothing>(posix_error(EINVAL));
-    if (range.end() > kFileMax) return Result<Nothing>(posix_error(EFBIG));
+    if (range.end() > kObjectMax) return Result<Nothing>(posix_error(EFBIG));
     Inode* inode = nullptr;
     NEED(want_inode(number, Lease::write, inode, Rest::include));
     NEED(want_place(*inode, range.end()));
+    if (would_bridge_cut(*inode, range.end())) return want_settled(log_, *inode);
     NEED(want_log_room());
     const TimeNs time = now();
     if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0)

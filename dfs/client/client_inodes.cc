@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "dfs/api/limits.h"
 #include "dfs/client/acl.h"
 #include "dfs/client/client_run.h"
 
@@ -20,10 +21,19 @@ std::vector<Xattr>::iterator find_xattr(std::vector<Xattr>& xattrs, std::string_
                       [name](const Xattr& xattr) { return xattr.name == name; });
 }
 
+// errno of a name that is in none of Linux's name spaces, or 0.
+int check_namespace(std::string_view name) {
+  if (name == kAccessAcl || name == kDefaultAcl) return 0;
+  for (const std::string_view space : {"user.", "trusted.", "security."})
+    if (name.starts_with(space)) return name.size() == space.size() ? EINVAL : 0;
+  return name.empty() ? ERANGE : EOPNOTSUPP;
+}
+
 // errno of setxattr(2), or 0.
 int check_xattr(std::vector<Xattr>& xattrs, std::string_view name, std::string_view value,
                 int flags) {
-  if (name.empty() || name.size() > kXattrNameMax) return ERANGE;
+  if (name.size() > kXattrNameMax) return ERANGE;
+  if (const int wrong = check_namespace(name); wrong != 0) return wrong;
   if (value.size() > kXattrValueMax) return E2BIG;
   const bool is_there = find_xattr(xattrs, name) != xattrs.end();
   if ((flags & XATTR_CREATE) != 0 && is_there) return EEXIST;
@@ -75,7 +85,7 @@ void Client::resize(Inode& inode, std::uint64_t size, TimeNs time) {
 
 Attempt<Found> Client::change_step(InodeNumber number, const Change& change) {
   if (is_read_only()) return Result<Found>(posix_error(EROFS));
-  if (change.size && *change.size > kFileMax) return Result<Found>(posix_error(EFBIG));
+  if (change.size && *change.size > kObjectMax) return Result<Found>(posix_error(EFBIG));
   Inode* inode = nullptr;
   NEED(want_inode(number, Lease::write, inode, Rest::include));
   Attributes& attributes = inode->record.attributes;
@@ -128,6 +138,7 @@ void Client::change(InodeNumber inode, Change wanted, Done<Found> done) {
 }
 
 void Client::get_xattr(InodeNumber number, std::string name, Done<std::string> done) {
+  if (const int wrong = check_namespace(name); wrong != 0) return done(posix_error(wrong));
   run<std::string>(std::move(done),
                    [this, number, name = std::move(name)]() -> Attempt<std::string> {
                      Inode* inode = nullptr;
@@ -205,6 +216,7 @@ void Client::set_xattr(InodeNumber number, std::string name, std::string value, 
 }
 
 void Client::remove_xattr(InodeNumber number, std::string name, Done<Nothing> done) {
+  if (const int wrong = check_namespace(name); wrong != 0) return done(posix_error(wrong));
   run_change<Nothing>(std::move(done),
                       [this, number, name = std::move(name)]() -> Attempt<Nothing> {
                         if (is_read_only()) return Result<Nothing>(posix_error(EROFS));

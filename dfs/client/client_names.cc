@@ -71,7 +71,8 @@ Inode& Client::make_inode(InodeNumber number, Inode& folder, const NewInode& mad
   attributes.mode = made.mode;
   attributes.uid = subject.uid;
   attributes.gid = subject.gid;
-  attributes.links = made.kind == FileKind::folder ? 2 : 1;
+  const bool is_named = !made.name.empty();
+  attributes.links = !is_named ? 0 : made.kind == FileKind::folder ? 2 : 1;
   attributes.size = made.target.size();
   attributes.device = made.device;
   attributes.accessed = attributes.modified = attributes.changed = time;
@@ -81,6 +82,8 @@ Inode& Client::make_inode(InodeNumber number, Inode& folder, const NewInode& mad
   // Nobody else knows it before metadata does, and metadata takes it over like this.
   inode.lease = Lease::write;
   inode.is_complete = made.kind == FileKind::folder;
+  inode.is_held = !is_named;  // CreateOp without a name holds it
+  if (!is_named) return inode;
   set_dentry(folder, made.name, number);
   touch_folder(folder, time, made.kind == FileKind::folder ? 1 : 0);
   return inode;
@@ -91,14 +94,18 @@ Attempt<Found> Client::create_step(InodeNumber number, const NewInode& wanted, c
   if (is_read_only()) return Result<Found>(posix_error(EROFS));
   if (wanted.name.size() > kNameMax) return Result<Found>(posix_error(ENAMETOOLONG));
   if (wanted.target.size() > kSymlinkMax) return Result<Found>(posix_error(ENAMETOOLONG));
+  // Without a name (O_TMPFILE) the folder is not changed.
+  const bool is_named = !wanted.name.empty();
   Inode* folder = nullptr;
-  NEED(want_inode(number, Lease::write, folder, Rest::include));
+  NEED(want_inode(number, is_named ? Lease::write : Lease::read, folder, Rest::include));
   if (!folder->is_folder()) return Result<Found>(posix_error(ENOTDIR));
   if (folder->record.attributes.links == 0) return Result<Found>(posix_error(ENOENT));
-  NEED(want_listing(*folder));
-  InodeNumber existing = 0;
-  NEED(want_name(*folder, wanted.name, Lease::write, existing));
-  if (existing != 0) return Result<Found>(posix_error(EEXIST));
+  if (is_named) {
+    NEED(want_listing(*folder));
+    InodeNumber existing = 0;
+    NEED(want_name(*folder, wanted.name, Lease::write, existing));
+    if (existing != 0) return Result<Found>(posix_error(EEXIST));
+  }
   NEED(want_log_room());
   const std::optional<InodeNumber> fresh = take_number();
   if (!fresh) return Need{Need::What::numbers};
@@ -127,8 +134,13 @@ Attempt<Found> Client::create_step(InodeNumber number, const NewInode& wanted, c
   op.xattrs = xattrs;
   op.time = time;
   Inode& inode = make_inode(*fresh, *folder, made, subject, std::move(xattrs), time);
-  inode.made_position = log_.append(std::move(op), {&inode, folder});
   if (open) ++inode.opens;
+  if (!is_named) {
+    inode.made_position = log_.append(std::move(op), {&inode});
+    ++inode.lookups;
+    return Result<Found>(found_of(inode, nullptr));
+  }
+  inode.made_position = log_.append(std::move(op), {&inode, folder});
   Dentry* dentry = cache_.find_name(*folder, made.name);
   Found found = found_of(inode, dentry);
   found.keep_name = may_keep(*folder);
@@ -278,7 +290,9 @@ void Client::link(InodeNumber number, InodeNumber into, std::string name, Done<F
     NEED(want_inode(number, Lease::write, inode));
     if (inode->is_folder()) return Result<Found>(posix_error(EPERM));
     if (folder->record.attributes.links == 0) return Result<Found>(posix_error(ENOENT));
-    if (inode->record.attributes.links == 0) return Result<Found>(posix_error(ENOENT));
+    // One that never had a name gets its first; the kernel refuses those that lost their last.
+    if (inode->record.attributes.links == 0 && !inode->is_held)
+      return Result<Found>(posix_error(ENOENT));
     if (inode->record.attributes.links >= kLinksMax) return Result<Found>(posix_error(EMLINK));
     NEED(want_listing(*folder));
     InodeNumber existing = 0;
@@ -331,8 +345,8 @@ void Client::list(InodeNumber number, Done<std::vector<Listed>> done) {
       if (dentry.inode == 0) continue;
       const Inode* inode = cache_.find(dentry.inode);
       const bool is_known = inode != nullptr && inode->is_known;
-      list.push_back(
-          {name, dentry.inode, is_known ? inode->record.attributes.kind : FileKind::file});
+      // FileKind{}: whoever lists asks for it by itself.
+      list.push_back({name, dentry.inode, is_known ? inode->record.attributes.kind : FileKind{}});
     }
     std::sort(list.begin(), list.end(),
               [](const Listed& a, const Listed& b) { return a.name < b.name; });

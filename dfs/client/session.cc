@@ -11,7 +11,7 @@ using base::Result;
 namespace {
 
 constexpr base::Duration kRenewEvery = std::chrono::milliseconds(300);
-constexpr base::Duration kSilenceMax = std::chrono::milliseconds(900);
+constexpr base::Duration kSilenceMax = std::chrono::milliseconds(700);
 // More than a cache holds: a claim in two parts would lose the first one when the primary changes
 // in between.
 constexpr std::size_t kClaimsPerCall = 200'000;

@@ -43,7 +43,7 @@ mode_t type_of(FileKind kind) {
     case FileKind::char_device: return S_IFCHR;
     case FileKind::block_device: return S_IFBLK;
   }
-  return S_IFREG;
+  return 0;  // not known, DT_UNKNOWN
 }
 
 int fallback_errno(base::Code code) {
@@ -137,8 +137,10 @@ struct statvfs to_statvfs(const VolumeUsageReply& usage) {
   status.f_blocks = usage.bytes_max / kBlockBytes;
   status.f_bfree = (usage.bytes_max - std::min(usage.bytes_max, usage.bytes_used)) / kBlockBytes;
   status.f_bavail = status.f_bfree;
-  status.f_files = usage.inodes_max;
   status.f_ffree = usage.inodes_max - std::min(usage.inodes_max, usage.inodes_used);
+  // Without a limit of their own, files can be made as long as there is room.
+  if (usage.inodes_max == 0) status.f_ffree = status.f_bfree * (kBlockBytes / kStatBlock);
+  status.f_files = usage.inodes_used + status.f_ffree;
   status.f_favail = status.f_ffree;
   status.f_namemax = kNameMax;
   return status;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -84,6 +85,7 @@ void Mount::receive() {
     if (size == -EINTR) continue;
     if (size == -EAGAIN) return;
     if (size <= 0) break;
+    translate(static_cast<std::size_t>(size));
     fuse_session_process_buf(session_->session, &session_->buffer);
     if (!notifier_ && client_ != nullptr) {
       // The first request was FUSE_INIT: what the kernel can do is known now.
@@ -94,6 +96,15 @@ void Mount::receive() {
   watch_.reset();
   is_mounted_ = false;
   ended_();
+}
+
+// libfuse 3.14 does not know FUSE_TMPFILE. It has the body and the answer of FUSE_CREATE, with "/"
+// for a name, which no file can have.
+void Mount::translate(std::size_t size) {
+  fuse_buf& buffer = session_->buffer;
+  if ((buffer.flags & FUSE_BUF_IS_FD) != 0 || size < sizeof(fuse_in_header)) return;
+  auto* header = static_cast<fuse_in_header*>(buffer.mem);
+  if (header->opcode == FUSE_TMPFILE) header->opcode = FUSE_CREATE;
 }
 
 Result<void> Mount::unmount() {

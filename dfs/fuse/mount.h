@@ -8,7 +8,9 @@
 // Threads: the loop's, but for the notifier.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -53,6 +55,7 @@ class Mount final : public client::Kernel {
  private:
   friend class Operations;
   void receive();
+  void translate(std::size_t size);
   std::uint64_t node_of(InodeNumber inode) const { return inode == client_->root() ? 1 : inode; }
   InodeNumber inode_of(std::uint64_t node) const { return node == 1 ? client_->root() : node; }
   // While the handle lives a caller is inside with the inode's kernel lock held.
@@ -67,7 +70,10 @@ class Mount final : public client::Kernel {
   std::unique_ptr<Notifier> notifier_;
   sys::WatchHandle watch_;
   std::unordered_map<InodeNumber, int> waiting_;
-  std::unordered_map<InodeNumber, int> locked_;  // posix locks may be held
+  // Who has taken range locks through which open file. A process's go with any close of the file by
+  // it; those of the open file itself (F_OFD_SETLK) are all that is left when it is let go.
+  std::unordered_map<InodeNumber, std::map<std::uint64_t, std::set<std::uint64_t>>> lockers_;
+  std::uint64_t next_file_ = 1;
   std::uint64_t next_ticket_ = 1;
   bool is_mounted_ = false;
   bool can_expire_ = false;

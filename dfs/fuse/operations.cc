@@ -48,7 +48,8 @@ class Operations {
     Mount& own = mount(request);
     return own.hold(own.inode_of(node));
   }
-  static auto& locked(fuse_req_t request) { return mount(request).locked_; }
+  static auto& lockers(fuse_req_t request) { return mount(request).lockers_; }
+  static std::uint64_t next_file(fuse_req_t request) { return mount(request).next_file_++; }
   static std::uint64_t next_ticket(fuse_req_t request) { return mount(request).next_ticket_++; }
   static const IdShift& ids(fuse_req_t request) { return mount(request).options_.ids; }
   static client::Subject subject(fuse_req_t request) {
@@ -187,36 +188,81 @@ void op_link(fuse_req_t request, fuse_ino_t node, fuse_ino_t folder, const char*
                            reply_entry(request, Op::hold(request, folder)));
 }
 
+// What open(2) with O_TRUNC changes beside the content: the times also of an empty file, and
+// set-uid and set-gid when it is not root who opens. The latter without execution for the group is
+// no right.
+client::Change truncation(const Attributes& attributes, bool is_root) {
+  client::Change change;
+  change.size = 0;
+  std::uint32_t mode = attributes.mode;
+  if (!is_root) {
+    mode &= ~static_cast<std::uint32_t>(S_ISUID);
+    if ((mode & S_IXGRP) != 0) mode &= ~static_cast<std::uint32_t>(S_ISGID);
+  }
+  if (mode != attributes.mode) change.mode = mode;
+  return change;
+}
+
+void reply_open(fuse_req_t request, InodeNumber inode, fuse_file_info info, bool keep_pages) {
+  info.keep_cache = keep_pages ? 1 : 0;
+  info.fh = Op::next_file(request);
+  if (fuse_reply_open(request, &info) == -ENOENT) Op::client(request).release(inode);
+}
+
 void op_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) noexcept {
   const bool writes = (file->flags & O_ACCMODE) != O_RDONLY;
-  Op::client(request).open(
-      Op::inode(request, node),
-      writes ? client::Client::Access::write : client::Client::Access::read,
-      (file->flags & O_TRUNC) != 0,
-      [request, node, info = *file](const Result<client::Opened>& opened) mutable {
-        if (!opened) return fail(request, opened.error());
-        info.keep_cache = opened->keep_pages ? 1 : 0;
-        if (fuse_reply_open(request, &info) == -ENOENT)
-          Op::client(request).release(Op::inode(request, node));
-      });
+  Op::client(request).open(Op::inode(request, node),
+                           writes ? client::Client::Access::write : client::Client::Access::read,
+                           (file->flags & O_TRUNC) != 0,
+                           [request, node, info = *file](const Result<client::Opened>& opened) {
+                             if (!opened) return fail(request, opened.error());
+                             const InodeNumber inode = Op::inode(request, node);
+                             const bool keep = opened->keep_pages;
+                             if ((info.flags & O_TRUNC) == 0)
+                               return reply_open(request, inode, info, keep);
+                             const bool is_root = fuse_req_ctx(request)->uid == 0;
+                             Op::client(request).change(
+                                 inode, truncation(opened->attributes, is_root),
+                                 [request, inode, info, keep](const Result<Found>& changed) {
+                                   if (changed) return reply_open(request, inode, info, keep);
+                                   Op::client(request).release(inode);
+                                   fail(request, changed.error());
+                                 });
+                           });
 }
 
 void op_create(fuse_req_t request, fuse_ino_t folder, const char* name, mode_t mode,
                fuse_file_info* file) noexcept {
+  // The name of what is made without one, see Mount::translate().
+  const bool is_named = name[0] != '/';
   Op::client(request).create_open(
-      Op::inode(request, folder), {name, FileKind::file, mode & 07777, 0, {}}, Op::subject(request),
+      Op::inode(request, folder), {is_named ? name : "", FileKind::file, mode & 07777, 0, {}},
+      Op::subject(request),
       [request, info = *file,
        hold = Op::hold(request, folder)](const Result<Found>& found) mutable {
         if (!found) return fail(request, found.error());
         info.keep_cache = 1;
+        info.fh = Op::next_file(request);
         const fuse_entry_param entry = Op::entry(request, *found);
         if (fuse_reply_create(request, &entry, &info) == -ENOENT)
           Op::client(request).release(found->attributes.inode);
       });
 }
 
+void unlock_ranges(fuse_req_t request, InodeNumber inode, std::uint64_t owner) {
+  LockRange lock;
+  lock.inode = inode;
+  lock.owner = owner;
+  Op::client(request).set_lock(lock, false, 0, [](const Result<Nothing>&) {});
+}
+
 void op_release(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) noexcept {
   const InodeNumber inode = Op::inode(request, node);
+  if (const auto locked = Op::lockers(request).find(inode); locked != Op::lockers(request).end()) {
+    for (const std::uint64_t owner : locked->second[file->fh]) unlock_ranges(request, inode, owner);
+    locked->second.erase(file->fh);
+    if (locked->second.empty()) Op::lockers(request).erase(locked);
+  }
   if (file->flock_release) {
     LockRange lock;
     lock.inode = inode;
@@ -260,11 +306,12 @@ void op_write(fuse_req_t request, fuse_ino_t node, const char* data, std::size_t
 void op_flush(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) noexcept {
   const InodeNumber inode = Op::inode(request, node);
   const int late = Op::client(request).take_error(inode);
-  const auto locked = Op::locked(request).find(inode);
-  if (locked == Op::locked(request).end()) {
+  const auto locked = Op::lockers(request).find(inode);
+  if (locked == Op::lockers(request).end()) {
     static_cast<void>(fuse_reply_err(request, late));
     return;
   }
+  for (auto& [open, owners] : locked->second) owners.erase(file->lock_owner);
   LockRange lock;
   lock.inode = inode;
   lock.owner = file->lock_owner;
@@ -380,7 +427,11 @@ void op_listxattr(fuse_req_t request, fuse_ino_t node, std::size_t size) noexcep
                                   [request, size](const Result<std::vector<std::string>>& names) {
                                     if (!names) return fail(request, names.error());
                                     std::string all;
-                                    for (const std::string& name : *names) all += name + '\0';
+                                    // The kernel leaves it to the file system what root alone sees.
+                                    const bool is_root = fuse_req_ctx(request)->uid == 0;
+                                    for (const std::string& name : *names)
+                                      if (is_root || !name.starts_with("trusted."))
+                                        all += name + '\0';
                                     reply_sized(request, all, size);
                                   });
 }
@@ -440,7 +491,8 @@ void op_getlk(fuse_req_t request, fuse_ino_t node, fuse_file_info* file,
 void op_setlk(fuse_req_t request, fuse_ino_t node, fuse_file_info* file, struct flock* range,
               int waits) noexcept {
   const LockRange wanted = to_range(Op::inode(request, node), *range, file->lock_owner);
-  if (wanted.kind != LockKind::unlock) Op::locked(request)[wanted.inode] = 1;
+  if (wanted.kind != LockKind::unlock)
+    Op::lockers(request)[wanted.inode][file->fh].insert(wanted.owner);
   lock(request, wanted, waits != 0);
 }
 void op_flock(fuse_req_t request, fuse_ino_t node, fuse_file_info* file, int how) noexcept {

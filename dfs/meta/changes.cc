@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "dfs/api/limits.h"
 namespace dfs::meta {
 namespace {
 
@@ -268,7 +269,7 @@ int BatchChanges::run(const RemoveOp& op, Attributes& result) {
 
 int BatchChanges::set_size(StoredInode& inode, std::uint64_t size) {
   Attributes& attributes = inode.attributes;
-  if (size > kFileMax) return EFBIG;
+  if (size > kObjectMax) return EFBIG;
   if (attributes.object == 0) {
     if (size > volume_.inline_max) return EINVAL;
     std::string content = content_of(inode);
@@ -342,7 +343,8 @@ int BatchChanges::run(const MoveToChunksOp& op, Attributes& result) {
   StoredInode* inode = nullptr;
   if (const int wrong = find_file(op.inode, inode)) return wrong;
   Attributes& attributes = inode->attributes;
-  if (op.object == 0) return EINVAL;
+  // An object belongs to the inode of the same number: nobody takes over that of another file.
+  if (op.object == 0 || op.object != op.inode) return EINVAL;
   if (attributes.object != 0 && (attributes.object != op.object || attributes.group != op.group))
     return EINVAL;
   if (attributes.object == 0) {

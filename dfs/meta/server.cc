@@ -411,34 +411,34 @@ void Server::handle(const Apply& request, std::string_view body, Responder respo
     return batch_needs(*request);
   };
   // Which of its inodes are new is known before it is applied only.
-  std::vector<std::pair<InodeNumber, InodeNumber>> created;  // folder, inode
+  std::vector<std::pair<InodeNumber, InodeNumber>> created;  // folder (0: no name), inode
   for (const MetaOp& operation : request.operations) {
     if (const auto* create = std::get_if<CreateOp>(&operation))
-      created.emplace_back(create->folder, create->inode);
+      created.emplace_back(create->name.empty() ? 0 : create->folder, create->inode);
   }
   wait->go = [this, payload = encode_apply(body), created = std::move(created),
               operations = request.operations.size()](const WaitHandle& self) mutable {
-    propose(std::move(payload),
-            [this, self, created, operations, reign = reign_](const Result<std::string>& answer) {
-              if (!answer || reign != reign_) {
-                unpin(self);
-                return self->responder.fail(
-                    answer ? Error{Code::unavailable, "the leader has changed", "not_primary"}
-                           : answer.error());
-              }
-              unpin(self);
-              const Result<std::string_view> reply = open_answer(*answer);
-              if (!reply) return self->responder.fail(reply.error());
-              ++counts_.batches;
-              counts_.operations += operations;
-              // 3. A folder that is new in the same batch is leased by then.
-              for (const auto& [folder, inode] : created) {
-                if (leases_.held(folder, self->session) == Lease::write &&
-                    state_.inode_exists(inode) && live_.contains(self->session))
-                  leases_.grant(inode, self->session, Lease::write);
-              }
-              self->responder.answer(*reply);
-            });
+    propose(std::move(payload), [this, self, created, operations,
+                                 reign = reign_](const Result<std::string>& answer) {
+      if (!answer || reign != reign_) {
+        unpin(self);
+        return self->responder.fail(
+            answer ? Error{Code::unavailable, "the leader has changed", "not_primary"}
+                   : answer.error());
+      }
+      unpin(self);
+      const Result<std::string_view> reply = open_answer(*answer);
+      if (!reply) return self->responder.fail(reply.error());
+      ++counts_.batches;
+      counts_.operations += operations;
+      // 3. A folder that is new in the same batch is leased by then.
+      for (const auto& [folder, inode] : created) {
+        const bool is_own = folder == 0 || leases_.held(folder, self->session) == Lease::write;
+        if (is_own && state_.inode_exists(inode) && live_.contains(self->session))
+          leases_.grant(inode, self->session, Lease::write);
+      }
+      self->responder.answer(*reply);
+    });
   };
   begin(std::move(wait));
 }

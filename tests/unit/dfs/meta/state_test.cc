@@ -152,6 +152,9 @@ TEST(MetaState, a_file_in_chunks_remembers_its_smallest_cut_and_leaves_garbage) 
   LONGS_EQUAL(0, f.result(MoveToChunksOp{file, file, 3}));
   LONGS_EQUAL(0, f.result(MoveToChunksOp{file, file, 3}));
   LONGS_EQUAL(EINVAL, f.result(MoveToChunksOp{file, file + 1, 3}));
+  // Of another file, which has none yet and would share it.
+  const InodeNumber other = f.create("y");
+  LONGS_EQUAL(EINVAL, f.result(MoveToChunksOp{other, file, 3}));
   LONGS_EQUAL(EINVAL, f.result(WriteInlineOp{file, 0, "abc", 1}));
   LONGS_EQUAL(0, f.result(resize(file, 1 << 20)));
   LONGS_EQUAL(0, f.result(resize(file, 500)));
