@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file system's own daemons in a sandbox: metadata and storage servers, one of each per host, and mounts."""
 import json
+import subprocess
 import time
 
 import appliance
@@ -25,8 +26,9 @@ class Servers:
     label = "gestalt"
     processes = tuple(name[:15] for name in TARGETS)  # as the kernel keeps them
 
-    def __init__(self, count=3, hosts=False, inline_max=None, metadata=None):
-        self.count, self.hosts, self.inline_max = count, hosts, inline_max
+    def __init__(self, count=3, hosts=False, inline_max=None, metadata=None, device_mib=None):
+        """`device_mib`: a file system of its own of that size for each storage server, so that it can be full."""
+        self.count, self.hosts, self.inline_max, self.device_mib = count, hosts, inline_max, device_mib
         self.metadata = metadata or count
         self.mounts = {}
 
@@ -72,6 +74,11 @@ class Servers:
     def _configure(self, name):
         folder, state = self.box.folder / name, self.state(name)
         folder.mkdir(exist_ok=True)
+        if self.device_mib:
+            image = folder / "device.image"
+            self.box.output(["truncate", "-s", f"{self.device_mib}M", image])
+            self.box.output(["mkfs.ext4", "-q", "-F", image])
+            self.box.output(["mount", "-o", "loop", image, state / "data"])
         members = [{"name": each, "address": self.address[each]} for each in self.meta_names]
         meta = {"name": name, "members": members, "state_folder": f"{state}/meta", "coordination_folder": f"{self.coordination()}",
                 "tokens_file": f"{folder}/tokens.json", "storage_nodes_expected": self.count, "copies": min(3, self.count),
@@ -99,6 +106,19 @@ class Servers:
         self.box.output([program, "--claim", "--config", config], self._host(name))
         self._spawn_daemon([program, "--config", config], f"{name}-storage.log", self._host(name))
 
+    def try_start_storage(self, name, seconds=5):
+        """Whether it starts, or still runs after a while; a refusal is no failure here."""
+        config = self.box.folder / name / "storage.json"
+        program = self.programs / "storage/gestalt-dfs-storage"
+        if not self.box.succeeds([program, "--claim", "--config", config], self._host(name)):
+            return False
+        process = self.box.spawn([program, "--config", config], f"{name}-storage.log", self._host(name))
+        try:
+            process.wait(timeout=seconds)
+            return False
+        except subprocess.TimeoutExpired:
+            return True
+
     def mount(self, folder, options=()):
         """Mounts the volume at a folder of the scratch folder; returns where."""
         place = self.box.folder / folder
@@ -110,6 +130,10 @@ class Servers:
         self.box.spawn(argv, f"{folder}.log")
         self._wait(f"the mount at {folder}", lambda: self.box.succeeds(["mountpoint", "-q", place]))
         return place
+
+    def wait_unmounted(self, folder):
+        """Its process has written everything and is gone."""
+        self._wait(f"the end of the mount at {folder}", lambda: not self.box.succeeds(["pgrep", "--full", f":/{VOLUME} {self.box.folder / folder} "]))
 
     def unmount(self, folder):
         self.box.output(["fusermount3", "-u", self.box.folder / folder])
@@ -170,6 +194,13 @@ class Servers:
     def word(self, name, daemon):
         """What tells a daemon's process from the others on its command line."""
         return f"/{name}/{daemon}.json"
+
+    def wait_gone(self, name, daemon):
+        self._wait(f"the end of {name}'s {daemon}", lambda: not self.box.succeeds(["pgrep", "--full", self.word(name, daemon)]))
+
+    def signal_all(self, daemon, signal):
+        for name in self.names:
+            self.signal(name, daemon, signal)
 
     def signal(self, name, daemon, signal):
         self.box.signal(self.word(name, daemon), signal)

@@ -4,8 +4,8 @@ import argparse
 
 import say
 from say import Failure
-from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_power, dfs_scale, dfs_sim, firewall, frame, heal, rollout,
-                   services_conformance, start_cost)
+from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_fencing, dfs_posix, dfs_power, dfs_scale, dfs_sim,
+                   firewall, frame, heal, rollout, services_conformance, start_cost)
 
 SHOWS = {
     "appliance": appliance_show,
@@ -14,6 +14,8 @@ SHOWS = {
     "dfs-bench": dfs_bench,
     "dfs-databases": dfs_databases,
     "dfs-faults": dfs_faults,
+    "dfs-fencing": dfs_fencing,
+    "dfs-posix": dfs_posix,
     "dfs-power": dfs_power,
     "dfs-scale": dfs_scale,
     "dfs-sim": dfs_sim,

@@ -159,7 +159,11 @@ def check(arguments):
     wrong = []
     with open(f"{arguments.folder}/append", "rb") as file:
         lines = file.read()
-    numbers = [int(line) for line in lines.split(b"\n")[:-1]]
+    # What was refused by fsync may have left a hole.
+    texts = [line.lstrip(b"\0") for line in lines.split(b"\n")[:-1]]
+    numbers = [int(text) for text in texts if text.isdigit()]
+    if not all(text.isdigit() for text in texts):
+        wrong.append("append: something that is no number")
     lost = set(record["append"]["done"]) - set(numbers)
     if lost or any(later <= earlier for earlier, later in zip(numbers, numbers[1:])):
         wrong.append(f"append: {len(lost)} acknowledged lines are missing, or they are out of order")

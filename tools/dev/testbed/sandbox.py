@@ -100,6 +100,14 @@ class Sandbox:
         """Plugs a host's cable in or pulls it."""
         self.output(["ip", "link", "set", f"to-{name}", "up" if up else "down"])
 
+    def set_deaf(self, name, deaf):
+        """One way only: what the host sends still arrives, it hears nothing itself."""
+        self.output(["iptables", "-w", "-A" if deaf else "-D", "INPUT", "-i", "eth0", "-j", "DROP"], name)
+
+    def set_mute(self, name, mute):
+        """The other way: it hears everything, and nothing that it sends arrives."""
+        self.output(["iptables", "-w", "-A" if mute else "-D", "OUTPUT", "-o", "eth0", "-j", "DROP"], name)
+
     def output(self, argv, host=None, **options):
         return run.output(self.inside(argv, host), **options)
 
@@ -129,6 +137,24 @@ class Sandbox:
 
     def signal(self, word, name):
         self.output(["kill", f"-{name}", self.pid_of(word)])
+
+    def inject(self, word, call, what, log):
+        """From now on a system call of the process with this word does `what` (see strace(1), inject); ends with stop_injecting()."""
+        tracer = self.spawn(["strace", "-qq", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{what}", "-p", self.pid_of(word)],
+                            log)
+        status = pathlib.Path("/proc") / self.pid_of(word) / "status"
+        for _ in range(500):
+            if "TracerPid:\t0\n" not in self.output(["cat", status]):
+                return tracer
+            try:
+                tracer.wait(timeout=0.01)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        raise Failure(f"strace could not take hold of {word}: {(self.folder / log).read_text(errors='replace')[-300:]}")
+
+    def stop_injecting(self, call):
+        self.output(["pkill", "-INT", "--full", f"^strace .*trace={call} "], check=False)
 
     def pids(self, *names):
         """Pids inside, of processes with these command names."""
