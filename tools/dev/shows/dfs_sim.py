@@ -11,7 +11,7 @@ from say import Failure
 ABOUT = "whole groups, stores, servers and clients in the simulator, by seed; planted mistakes must be found"
 # Suite, seeds of the short form (its own number), of the long form.
 SUITES = [("replication_test", 500, 10_000), ("group_test", 0, 10_000), ("journal_test", 0, 10_000), ("dfs_meta_test", 0, 300),
-          ("dfs_storage_test", 0, 2_000), ("dfs_client_test", 0, 2_000)]
+          ("dfs_meta_sim_test", 0, 1_000), ("dfs_storage_test", 0, 2_000), ("dfs_client_test", 0, 2_000)]
 
 
 def run_suite(name, seeds):
@@ -34,4 +34,5 @@ def show(report):
         text, seconds = run_suite(name, seeds)
         account = re.search(r"OK \((\d+) tests", text)
         report.figure(f"{name}: tests green", int(account.group(1)) if account else 0,
-                      f"in {seconds:.0f} s, " + (f"{seeds} seeds" if seeds else "its usual seeds"), at_least=1)
+                      f"in {seconds:.0f} s, " + (f"{seeds} seeds in each of its simulations" if seeds else "its usual seeds"),
+                      at_least=1)
