@@ -135,12 +135,14 @@ void add_app_commands(CLI::App& app, Choice& choice) {
       [&choice, id] { choice.set([&choice, id] { return app_show(choice.session, *id); }); });
   add_app_changes(group, choice);
 
-  CLI::App* logs = group->add_subcommand("logs", "What the instances on this node have written");
+  CLI::App* logs = group->add_subcommand("logs", "What the instances have written");
   auto wanted = std::make_shared<LogOptions>();
   logs->add_option("id", wanted->id, "Application")->required();
   logs->add_option("--instance", wanted->instance, "Only this instance");
   logs->add_option("-n,--lines", wanted->lines, "Lines from the end")
       ->check(CLI::Range(0, 10000))
+      ->capture_default_str();
+  logs->add_option("--agents", wanted->agents, "Agents of other nodes; {host} is the node")
       ->capture_default_str();
   logs->add_flag("-f,--follow", wanted->follow, "Go on until interrupted");
   logs->callback([&choice, wanted] {

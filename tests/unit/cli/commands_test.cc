@@ -337,6 +337,39 @@ TEST(Commands, logs_of_several_instances_carry_their_short_names) {
                agent.asked().at(1).c_str());
 }
 
+TEST(Commands, logs_of_other_nodes_are_asked_for_with_a_token) {
+  FakeDaemon agent(folder / "agentd.sock");
+  FakeDaemon other(folder / "other.sock");
+  agent.answer("GET /v1/instances",
+               R"({"instances":[{"id":"web.instance-aaaaaaaa-1","app":"/web"}]})");
+  agent.answer("GET /v1/instances/web.instance-aaaaaaaa-1/logs", "here\n");
+  master.answer("GET /v2/apps/web",
+                R"({"app":{"tasks":[{"id":"web.instance-aaaaaaaa-1","host":"n1"},
+                                      {"id":"web.instance-bbbbbbbb-2","host":"other"}]}})");
+  other.answer("GET /v1/instances/web.instance-bbbbbbbb-2/logs", "there\n");
+  LONGS_EQUAL(0, run({"app", "logs", "web"}));
+  STRCMP_EQUAL("here\n", out.str().c_str());
+  STRCMP_CONTAINS("1 instances on other nodes are not shown: give --token-file", err.str().c_str());
+  const std::string agents = "unix:" + (folder / "{host}.sock").string();
+  LONGS_EQUAL(0, run({"--token", "t", "app", "logs", "web", "--agents", agents}));
+  STRCMP_CONTAINS("aaaaaaaa  here\nbbbbbbbb  there\n", out.str().c_str());
+  STRCMP_EQUAL("GET /v1/instances/web.instance-bbbbbbbb-2/logs?last=100",
+               other.asked().at(0).c_str());
+  LONGS_EQUAL(0, run({"--token", "t", "app", "logs", "web", "--agents", agents, "--instance",
+                      "web.instance-bbbbbbbb-2"}));
+  LONGS_EQUAL(2, other.asked().size());
+}
+
+TEST(Commands, a_node_that_does_not_answer_does_not_hide_the_logs_of_others) {
+  FakeDaemon agent(folder / "agentd.sock");
+  agent.answer("GET /v1/instances", R"({"instances":[{"id":"web.instance-a","app":"/web"}]})");
+  agent.answer("GET /v1/instances/web.instance-a/logs", "here\n");
+  master.answer("GET /v2/apps/web", R"({"app":{"tasks":[{"id":"web.instance-b","host":"gone"}]}})");
+  const std::string agents = "unix:" + (folder / "{host}.sock").string();
+  LONGS_EQUAL(4, run({"--token", "t", "app", "logs", "web", "--agents", agents}));
+  STRCMP_CONTAINS("here\n", out.str().c_str());
+}
+
 TEST(Commands, logs_are_followed_until_the_stream_ends) {
   FakeDaemon agent(folder / "agentd.sock");
   agent.answer(
