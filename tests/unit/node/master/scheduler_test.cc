@@ -117,6 +117,47 @@ TEST(Scheduler, scaling_down_stops_the_youngest_first) {
   CHECK(cluster.instances_of("/demo/web")[0]->id == oldest);
 }
 
+TEST(Scheduler, an_app_may_ask_for_its_oldest_to_be_stopped_first) {
+  const char* const kOldest = R"("killSelection":"OLDEST_FIRST")";
+  cluster.put(sleeper(1, kOldest));
+  cluster.run();
+  const InstanceId oldest = cluster.instances_of("/demo/web")[0]->id;
+  cluster.clock.advance(seconds(1));
+  cluster.put(sleeper(2, kOldest));
+  cluster.run();
+  cluster.put(sleeper(1, kOldest));
+  cluster.run();
+  LONGS_EQUAL(1, cluster.instances_of("/demo/web").size());
+  CHECK(cluster.instances_of("/demo/web")[0]->id != oldest);
+}
+
+TEST(Scheduler, an_upgrade_waits_until_the_new_instances_are_ready) {
+  const std::string ready =
+      R"("portDefinitions":[{"port":0,"name":"http"}],"readinessChecks":[{"portName":"http"}])";
+  cluster.put(sleeper(2, ready));
+  cluster.run();
+  std::vector<InstanceId> old;
+  for (const Instance* instance : cluster.instances_of("/demo/web")) old.push_back(instance->id);
+  LONGS_EQUAL(2, old.size());
+  cluster.put(sleeper(2, ready + R"(,"env":{"A":"1"})"));
+  cluster.sync("n1");
+  std::vector<InstanceId> added;
+  for (const auto& [id, status] : cluster.nodes["n1"].instances) {
+    if (std::find(old.begin(), old.end(), id) == old.end()) added.push_back(id);
+  }
+  LONGS_EQUAL(2, added.size());
+  for (const InstanceId& id : added) CHECK(cluster.work_on("n1", id));  // it runs
+  LONGS_EQUAL(1, cluster.scheduler.deployments().size());
+  for (const InstanceId& id : old) {
+    LONGS_EQUAL(static_cast<int>(Goal::running),
+                static_cast<int>(cluster.scheduler.find_instance(id)->goal));
+  }
+  cluster.run();
+  LONGS_EQUAL(0, cluster.scheduler.deployments().size());
+  for (const InstanceId& id : old) CHECK(cluster.scheduler.find_instance(id) == nullptr);
+  LONGS_EQUAL(2, cluster.healthy("/demo/web"));
+}
+
 TEST(Scheduler, labels_checks_and_limits_change_without_a_restart) {
   cluster.put(sleeper(2));
   cluster.run();
