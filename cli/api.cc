@@ -80,6 +80,9 @@ Result<base::Json> Api::post(const std::string& path, const base::Json& body) {
 Result<base::Json> Api::put(const std::string& path, const base::Json& body) {
   return call(rest::Method::put, path, &body);
 }
+Result<base::Json> Api::patch(const std::string& path, const base::Json& body) {
+  return call(rest::Method::patch, path, &body);
+}
 Result<base::Json> Api::del(const std::string& path) {
   return call(rest::Method::del, path, nullptr);
 }

@@ -24,6 +24,7 @@ class Api {
   base::Result<base::Json> get(const std::string& path);
   base::Result<base::Json> post(const std::string& path, const base::Json& body);
   base::Result<base::Json> put(const std::string& path, const base::Json& body);
+  base::Result<base::Json> patch(const std::string& path, const base::Json& body);
   base::Result<base::Json> del(const std::string& path);
   // Hands the body of a 2xx reply over as it comes until `on_data` returns false, the stream ends
   // or `timeout` (0: none) has passed: timed_out then.

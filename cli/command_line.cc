@@ -15,6 +15,7 @@
 #include "cli/log_commands.h"
 #include "cli/login.h"
 #include "cli/node_commands.h"
+#include "cli/resource_commands.h"
 #include "cli/show_commands.h"
 #include "cli/status_command.h"
 #include "common/base/text.h"
@@ -192,6 +193,102 @@ void add_follow_commands(CLI::App& app, Choice& choice) {
   });
 }
 
+void add_tier(CLI::App& app, Choice& choice, Tier tier, const char* name, const char* what) {
+  CLI::App* group = app.add_subcommand(name, what);
+  group->require_subcommand(1);
+  auto place = std::make_shared<std::string>();
+  auto options = std::make_shared<ResourceOptions>();
+  CLI::App* list = group->add_subcommand("list", "Those that the caller may see");
+  if (tier != Tier::org) list->add_option("place", *place, "Where: /fqon[/workspace]");
+  list->callback([&choice, tier, place] {
+    choice.set([&choice, tier, place] { return tier_list(choice.session, tier, *place); });
+  });
+  CLI::App* create = group->add_subcommand("create", "Make a new one");
+  create->add_option("place", *place, "Its own place, for instance /acme/shop/test")->required();
+  create->add_option("--description", options->description, "What it is for");
+  create->add_option("--set", options->properties, "KEY=VALUE of a property")->take_all();
+  create->add_flag("--dry-run", options->dry_run, "Only say whether it could be made");
+  if (tier == Tier::environment) {
+    create->add_option("--type", options->environment_type, "development, test or production")
+        ->capture_default_str();
+  }
+  create->callback([&choice, tier, place, options] {
+    choice.set([&choice, tier, place, options] {
+      return tier_create(choice.session, tier, *place, *options);
+    });
+  });
+  CLI::App* show = group->add_subcommand("show", "All of one");
+  show->add_option("place", *place, "Its place");
+  show->callback([&choice, place] {
+    choice.set([&choice, place] { return tier_show(choice.session, *place); });
+  });
+  CLI::App* remove = group->add_subcommand("rm", "Remove one");
+  remove->add_option("place", *place, "Its place")->required();
+  remove->add_flag("--force", options->force, "With all that stands in it");
+  remove->callback([&choice, place, options] {
+    choice.set(
+        [&choice, place, options] { return tier_remove(choice.session, *place, options->force); });
+  });
+}
+
+// What a verb on resources is told: KIND [NAME], manifests, or either.
+enum class Takes { kind, files, both };
+CLI::App* add_resource_verb(CLI::App& app, Choice& choice, const char* name, const char* what,
+                            Takes takes,
+                            Status (*run)(const Session& session, const ResourceOptions& options),
+                            const std::shared_ptr<ResourceOptions>& options) {
+  CLI::App* verb = app.add_subcommand(name, what);
+  verb->add_option("--context", options->context, "Where: /fqon[/workspace[/environment]]");
+  if (takes != Takes::files) {
+    verb->add_option("kind", options->kind, "Collection: containers, policies, …");
+    verb->add_option("name", options->name, "Name of one resource");
+  }
+  if (takes != Takes::kind) {
+    CLI::Option* files =
+        verb->add_option("-f,--file", options->files, "Manifests: files, folders, - for stdin");
+    files->take_all();
+    if (takes == Takes::files) files->required();
+  }
+  verb->callback([&choice, run, options] {
+    choice.set([&choice, run, options] { return run(choice.session, *options); });
+  });
+  return verb;
+}
+
+void add_resource_commands(CLI::App& app, Choice& choice) {
+  add_tier(app, choice, Tier::org, "org", "Organisations");
+  add_tier(app, choice, Tier::workspace, "workspace", "Workspaces of organisations");
+  add_tier(app, choice, Tier::environment, "environment", "Environments of workspaces");
+  auto get = std::make_shared<ResourceOptions>();
+  add_resource_verb(app, choice, "get", "Resources of a kind, or one by name", Takes::kind,
+                    resource_get, get)
+      ->get_option("kind")
+      ->required();
+  auto create = std::make_shared<ResourceOptions>();
+  CLI::App* creating = add_resource_verb(app, choice, "create", "Make resources", Takes::both,
+                                         resource_create, create);
+  creating->add_option("--description", create->description, "What it is for");
+  creating->add_option("--set", create->properties, "KEY=VALUE of a property")->take_all();
+  creating->add_flag("--dry-run", create->dry_run, "Only say whether it could be made");
+  auto remove = std::make_shared<ResourceOptions>();
+  add_resource_verb(app, choice, "delete", "Remove resources", Takes::both, resource_delete, remove)
+      ->add_flag("--force", remove->force, "With all that stands in them");
+  auto apply = std::make_shared<ResourceOptions>();
+  add_resource_verb(app, choice, "apply", "Make resources as manifests say", Takes::files,
+                    resource_apply, apply)
+      ->add_flag("--dry-run", apply->dry_run, "Only say what would be done");
+  auto diff = std::make_shared<ResourceOptions>();
+  add_resource_verb(app, choice, "diff", "What apply would change", Takes::files, resource_diff,
+                    diff);
+  auto place = std::make_shared<std::string>();
+  CLI::App* context =
+      app.add_subcommand("context", "Keep a place for commands without --context, or print it");
+  context->add_option("place", *place, "/fqon[/workspace[/environment]], - to forget it");
+  context->callback([&choice, place] {
+    choice.set([&choice, place] { return context_command(choice.session, *place); });
+  });
+}
+
 void add_dfs_volume_commands(CLI::App* dfs, Choice& choice) {
   CLI::App* volume = dfs->add_subcommand("volume", "Volumes");
   volume->require_subcommand(1);
@@ -338,6 +435,13 @@ constexpr Example kExamples[] = {
      "  gestalt login --key-file /var/lib/gestalt/credentials/services-admin.json"},
     {"logout", "gestalt logout"},
     {"whoami", "gestalt whoami --json"},
+    {"org create", "gestalt org create /acme.eng"},
+    {"workspace create", "gestalt workspace create /acme.eng/shop"},
+    {"environment create", "gestalt environment create /acme.eng/shop/test --type test"},
+    {"get", "gestalt get containers --context /acme.eng/shop/test"},
+    {"apply", "gestalt apply -f shop/ --context /acme.eng/shop/test"},
+    {"diff", "gestalt diff -f shop/web.yaml"},
+    {"context", "gestalt context /acme.eng/shop/test"},
     {"node show", "gestalt node show"},
     {"node preflight",
      "gestalt node preflight --peer n2 --peer n3\n"
@@ -380,6 +484,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   add_follow_commands(app, choice);
   add_netfw_commands(app, choice);
   add_dfs_commands(app, choice);
+  add_resource_commands(app, choice);
   add_node_commands(app, choice);
   add_login_commands(app, choice);
   add_examples(app);

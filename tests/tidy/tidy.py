@@ -54,6 +54,7 @@ WRAPPERS = [
     (r"^(ldap|lber)\.h$", r"common/sys/ldap"),
     (r"libpq-fe\.h$", r"common/store/pg_connection"),
     (r"CLI/", r"cli/command_line\.cc"),
+    (r"^yaml\.h$", r"cli/yaml"),
     (r"nlohmann/json\.hpp$", r".*\.cc$|samples/"),
     (r"nlohmann/json_fwd\.hpp$", r""),
 ]
