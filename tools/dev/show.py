@@ -5,7 +5,7 @@ import argparse
 import say
 from say import Failure
 from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_fencing, dfs_posix, dfs_power, dfs_scale, dfs_sim,
-                   firewall, frame, heal, rollout, services_conformance, start_cost)
+                   firewall, fog_shapes, frame, heal, rollout, services_conformance, start_cost)
 
 SHOWS = {
     "appliance": appliance_show,
@@ -20,6 +20,7 @@ SHOWS = {
     "dfs-scale": dfs_scale,
     "dfs-sim": dfs_sim,
     "firewall": firewall,
+    "fog-shapes": fog_shapes,
     "heal": heal,
     "rollout": rollout,
     "services-conformance": services_conformance,
