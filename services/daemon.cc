@@ -11,6 +11,7 @@
 #include "services/audit/service.h"
 #include "services/framework/running_host.h"
 #include "services/front.h"
+#include "services/meta/service.h"
 #include "services/security/service.h"
 #include "services/task/service.h"
 
@@ -31,6 +32,7 @@ constexpr ServiceMaker kMakers[] = {
     {"audit", audit::make_audit},
     {"task", task::make_task},
     {"security", security::Security::make},
+    {"meta", meta::Meta::make},
 };
 // What every process has, whatever else it hosts.
 constexpr std::string_view kAlways[] = {"audit", "task"};

@@ -41,7 +41,8 @@ bool is_oauth(const rest::Request& request) {
 }  // namespace
 
 int dialect_status(Dialect dialect, const Error& error) {
-  if (error.reason == "schema_violated" || error.reason == "idempotency_key_reused") {
+  if (error.reason == "schema_violated" || error.reason == "idempotency_key_reused" ||
+      error.reason.starts_with("property_")) {
     return dialect == Dialect::security ? 400 : 422;
   }
   if (error.reason == "held_by_change") return 423;

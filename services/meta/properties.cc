@@ -117,7 +117,7 @@ Result<Json> accept(const ResourceType& type, const Json& current, const Json& s
       continue;
     }
     if (accepted.contains(name)) continue;
-    if (is_new && !property.default_value.is_null()) {
+    if (!property.default_value.is_null()) {
       accepted[name] = property.default_value;
     } else if (property.requirement == Requirement::required) {
       return wrong(name, name + " is required", "property_missing");

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "services/meta/type.h"
+#include "common/base/text.h"
 
 namespace services::meta::config {
 
@@ -263,7 +263,14 @@ std::string view_hash(const View& view) {
   for (const auto& [key, value] : view) {
     if (value.present) values[key] = value.value;
   }
-  return derived_id(base::dump_json(values));
+  // FNV-1a: tells changes apart, no more.
+  std::uint64_t state = 0xcbf29ce484222325ULL;
+  for (const char byte : base::dump_json(values)) {
+    state = (state ^ static_cast<std::uint8_t>(byte)) * 0x100000001b3ULL;
+  }
+  std::string bytes(sizeof state, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(state >> (8 * i));
+  return base::to_hex(bytes);
 }
 
 Json env_json(const View& view) {

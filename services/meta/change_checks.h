@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What must hold for a resource that is about to be written, and what is written beside it.
+//
+// Used by the changes of meta only.
+#pragma once
+
+#include "services/meta/work.h"
+
+namespace services::meta {
+
+// Links lead to resources that there are, of the type that the property refers to. Errors:
+// invalid_argument link_unknown.
+base::Result<void> check_links(const Work& work, const Resource& resource,
+                               const ResourceType& type);
+// Its configuration can be read and sets nothing that is final above. Errors: config_invalid,
+// config_final.
+base::Result<void> check_config(const Work& work, const Resource& resource);
+// Somebody who may own a resource: a person or a group. Errors: invalid_argument owner_unknown.
+base::Result<Link> find_owner(const Work& work, std::string_view id);
+// The rule's record beside its resource, by which policy finds it; nothing for other types. Errors:
+// rule_invalid.
+base::Result<void> write_rule(const Work& work, const Resource& resource);
+base::Result<void> drop_rule(const Work& work, const Stored& stored);
+// A resource that defines a type: the catalogue with it can be made. Errors: type_invalid.
+base::Result<void> write_type(const Work& work, const Resource& resource);
+
+}  // namespace services::meta

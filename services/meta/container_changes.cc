@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Verbs of containers, and what the launcher reports of them.
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "services/meta/changes.h"
+#include "services/meta/entitlements.h"
+#include "services/meta/handlers.h"
+#include "services/meta/views.h"
+
+namespace services::meta {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+
+namespace {
+
+constexpr std::int64_t kInstancesMax = 10'000;
+
+struct Opened {
+  Stored stored;
+  Resource resource;
+};
+
+Result<Opened> open_container(const Work& work) {
+  Stored stored = TRY(get_resource(work.call.read(), work.call.target().resource_id));
+  Resource resource = TRY(read_stored(stored.id, stored.text));
+  TRY(work.call.check_version(resource.version));
+  return Opened{std::move(stored), std::move(resource)};
+}
+
+Result<std::string> id_in_query(const Call& call, std::string_view name) {
+  const std::optional<std::string> id = call.query(name);
+  if (id && is_uuid(*id)) return *id;
+  return Error{Code::invalid_argument, "?" + std::string(name) + "= must be a resource's id",
+               "query_invalid"};
+}
+
+}  // namespace
+
+Result<Reply> scale_container(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const auto wanted = base::parse_int(call.query("numInstances").value_or(""), 0, kInstancesMax);
+  if (!wanted) {
+    return Error{Code::invalid_argument, "?numInstances= must be 0 to 10000", "query_invalid"};
+  }
+  Opened opened = TRY(open_container(work));
+  opened.resource.properties["num_instances"] = *wanted;
+  const Stored written =
+      TRY(rewrite_resource(work, opened.stored, std::move(opened.resource), "scale"));
+  return resource_reply(work, written, 202);
+}
+
+Result<Reply> migrate_container(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const std::string provider = TRY(id_in_query(call, "provider"));
+  const auto found = TRY(find_resource(call.read(), provider));
+  const auto is_provider = [&found] {
+    const auto header = found ? found->header() : Result<Header>(Error{});
+    return header && header->rest == "providers";
+  };
+  if (!is_provider()) {
+    return Error{Code::invalid_argument, "there is no provider " + provider, "link_unknown"};
+  }
+  const Decision decision = TRY(is_entitled(call.read(), call.caller(), provider, "provider.view"));
+  if (!decision.allowed && !call.caller().is_internal()) {
+    return Error{Code::permission_denied, "provider.view: " + decision.because,
+                 "entitlement_missing"};
+  }
+  Opened opened = TRY(open_container(work));
+  const Link link = TRY(link_of(work, *found));
+  opened.resource.properties["provider"] = {
+      {"id", link.id}, {"name", link.name}, {"locations", Json::array()}};
+  const Stored written =
+      TRY(rewrite_resource(work, opened.stored, std::move(opened.resource), "migrate"));
+  return resource_reply(work, written, 202);
+}
+
+// A copy in another environment; the container itself stays.
+Result<Reply> promote_container(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const std::string target = TRY(id_in_query(call, "target"));
+  const Stored environment = TRY(get_resource(call.read(), target));
+  const Decision decision =
+      TRY(is_entitled(call.read(), call.caller(), target, "container.create"));
+  if (!decision.allowed && !call.caller().is_internal()) {
+    return Error{Code::permission_denied, "container.create: " + decision.because,
+                 "entitlement_missing"};
+  }
+  Opened opened = TRY(open_container(work));
+  Input input;
+  input.name = opened.resource.name;
+  input.description = opened.resource.description;
+  input.properties = opened.resource.properties;
+  input.properties.erase("parent");
+  const ResourceType* type = work.types->find(kContainerType);
+  const Stored made = TRY(create_resource(work, environment, *type, input));
+  return resource_reply(work, made, 202);
+}
+
+Result<void> Meta::report_container(Call& call, std::string_view id,
+                                    const ContainerReport& report) {
+  const auto stored = TRY(find_resource(call.read(), id));
+  if (!stored) return {};
+  const Work work = TRY(Work::begin(*this, call));
+  const Resource old = TRY(read_stored(stored->id, stored->text));
+  Resource next = old;
+  next.properties["status"] = report.status;
+  if (!report.external_id.empty()) next.properties["external_id"] = report.external_id;
+  next.properties["tasks_running"] = report.running;
+  next.properties["tasks_healthy"] = report.healthy;
+  next.properties["tasks_staged"] = report.staged;
+  next.properties["tasks_unhealthy"] = report.unhealthy;
+  if (report.instances.is_array()) next.properties["instances"] = report.instances;
+  if (report.service_addresses.is_object()) {
+    next.properties["service_addresses"] = report.service_addresses;
+  }
+  next.state = std::string(report.fate == Fate::failed ? kFailed : kActive);
+  if (next.properties == old.properties && next.state == old.state) return {};
+  TRY(rewrite_resource(work, *stored, std::move(next), "status"));
+  return {};
+}
+
+Result<std::optional<Json>> Meta::wanted_container(store::Reader& reader, std::string_view id) {
+  const auto stored = TRY(find_resource(reader, id));
+  if (!stored) return std::optional<Json>();
+  const Resource resource = TRY(read_stored(stored->id, stored->text));
+  if (resource.type != kContainerType) return std::optional<Json>();
+  return std::optional<Json>(Json{{"id", resource.id},
+                                  {"name", resource.name},
+                                  {"type", resource.type},
+                                  {"state", resource.state},
+                                  {"org", resource.org_id},
+                                  {"fqon", resource.fqon},
+                                  {"parent", resource.parent_id},
+                                  {"path", resource.path},
+                                  {"version", resource.version},
+                                  {"properties", resource.properties}});
+}
+
+}  // namespace services::meta

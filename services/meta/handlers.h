@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The handlers that rows of several tables of meta share.
+#pragma once
+
+#include "services/meta/work.h"
+
+namespace services::meta {
+
+// ---- any resource (resource_handlers.cc)
+base::Result<Reply> list_resources(Meta& meta, Call& call);
+base::Result<Reply> show_resource(Meta& meta, Call& call);
+// Hashes the password of somebody new.
+base::Result<void> prepare_user(Meta& meta, Call& call);
+base::Result<Reply> make_resource(Meta& meta, Call& call);
+base::Result<Reply> put_resource(Meta& meta, Call& call);
+base::Result<Reply> alter_resource(Meta& meta, Call& call);
+base::Result<Reply> remove_resource(Meta& meta, Call& call);
+
+// ---- containers (container_changes.cc)
+base::Result<Reply> scale_container(Meta& meta, Call& call);
+base::Result<Reply> migrate_container(Meta& meta, Call& call);
+base::Result<Reply> promote_container(Meta& meta, Call& call);
+
+// ---- POST of an item with ?action= (action_handlers.cc)
+base::Result<Reply> act_on_resource(Meta& meta, Call& call);
+void add_action_runner(Meta& meta, Host& host);
+
+// ---- entitlements (entitlement_handlers.cc)
+base::Result<Reply> list_entitlements(Meta& meta, Call& call);
+base::Result<Reply> show_entitlement(Meta& meta, Call& call);
+base::Result<Reply> put_entitlement(Meta& meta, Call& call);
+
+// Adds the rows of each part to the table.
+void add_resource_rows(Meta& meta, ActionTable& table);
+void add_special_rows(Meta& meta, ActionTable& table);
+void add_type_rows(Meta& meta, ActionTable& table);
+void add_entitlement_rows(Meta& meta, ActionTable& table);
+
+}  // namespace services::meta

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Policy stage: limit rules of all ancestors, and event rules around an action.
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "common/base/text.h"
+#include "services/meta/changes.h"
+#include "services/meta/json_patch.h"
+#include "services/meta/work.h"
+#include "services/policy/api/evaluate.h"
+
+namespace services::meta {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+
+namespace {
+
+constexpr std::size_t kRulesMax = 1000;  // at one owner
+
+// "container.create" whatever the row is called.
+std::string action_of(const Catalogue& types, const Call& call) {
+  std::string name = call.action().name;
+  // POST …?action=VERB: the row does not know the verb.
+  if (name.ends_with(".act")) {
+    name = name.substr(0, name.size() - 3) + call.query("action").value_or("act");
+  }
+  if (!name.starts_with("resource.")) return name;
+  const ResourceType* type = types.find_rest(collection_of(call));
+  return type == nullptr ? name : type->prefix + name.substr(name.find('.'));
+}
+
+Result<void> read_rules_at(store::Reader& reader, std::string_view owner, std::string_view href,
+                           int depth, std::vector<policy::Rule>& rules) {
+  const auto records =
+      TRY(reader.list(kRules, {.prefix = std::string(owner) + "/", .limit = kRulesMax}));
+  for (const store::Record& record : records) {
+    const Json document = TRY(base::parse_json(record.value));
+    policy::Rule rule = TRY(policy::read_rule(document));
+    rule.depth = depth;
+    rule.owner_id = std::string(owner);
+    rule.owner_href = std::string(href);
+    rules.push_back(std::move(rule));
+  }
+  return {};
+}
+
+// Rules of the target and of all its ancestors.
+Result<std::vector<policy::Rule>> read_rules(store::Reader& reader, const Target& target) {
+  std::vector<policy::Rule> rules;
+  const std::string& id = target.resource_id.empty() ? target.org.id : target.resource_id;
+  const auto stored = TRY(find_resource(reader, id));
+  if (!stored) return rules;
+  const Header header = TRY(stored->header());
+  int depth = 0;
+  for (const std::string_view ancestor : header.ancestors()) {
+    const std::size_t before = rules.size();
+    TRY(read_rules_at(reader, ancestor, "", depth++, rules));
+    if (rules.size() == before) continue;
+    const Stored above = TRY(get_resource(reader, ancestor));
+    const Resource owner = TRY(read_stored(above.id, above.text));
+    for (std::size_t i = before; i < rules.size(); ++i) {
+      rules[i].owner_href = href_of(owner.fqon, owner.rest, owner.id);
+    }
+  }
+  const std::string own = header.rest == "orgs" ? "/" + target.org.fqon
+                                                : href_of(target.org.fqon, header.rest, stored->id);
+  TRY(read_rules_at(reader, stored->id, own, depth, rules));
+  return rules;
+}
+
+// The resource as it would be after the call, as far as its body tells.
+Result<Json> payload_of(store::Reader& reader, const Call& call, std::string_view verb) {
+  const Json& body = call.body();
+  if (verb == "create" || (verb == "update" && body.is_object())) return body;
+  const auto stored = TRY(find_resource(reader, call.target().resource_id));
+  if (!stored) return body;
+  const Header header = TRY(stored->header());
+  Json document = TRY(base::parse_json(header.json, {.bytes_max = 16 << 20}));
+  if (verb == "update" && body.is_array()) {
+    const auto operations = read_patch(body);
+    auto patched = operations ? apply_patch(document, *operations) : Result<Json>(document);
+    return patched ? *std::move(patched) : document;  // the handler says what is wrong with it
+  }
+  const std::optional<std::string> wanted = call.query("numInstances");
+  if (verb == "scale" && wanted) {
+    const auto number = base::parse_int(*wanted, 0, 1'000'000);
+    if (number) document["properties"]["num_instances"] = *number;
+  }
+  return document;
+}
+
+// Walks "properties.cpus" in the payload.
+std::optional<Json> at_path(const Json& payload, std::string_view path) {
+  const Json* here = &payload;
+  for (const std::string_view step : base::split(path, '.')) {
+    if (!here->is_object()) return std::nullopt;
+    const auto next = here->find(step);
+    if (next == here->end()) return std::nullopt;
+    here = &*next;
+  }
+  return *here;
+}
+
+policy::Lookup lookup_in(store::Reader& reader, const Catalogue& types, const Json& payload,
+                         std::string_view action) {
+  return [&reader, &types, &payload, action](const policy::Rule& rule,
+                                             std::string_view name) -> Result<std::optional<Json>> {
+    if (name.ends_with(".count")) {
+      const std::string_view rest = name.substr(0, name.size() - 6);
+      const ResourceType* type = types.find_rest(rest);
+      if (type == nullptr) return std::optional<Json>();
+      const std::int64_t now = TRY(count(reader, rule.owner_id, rest));
+      // A limit speaks of what will be.
+      return std::optional<Json>(now + (action == type->prefix + ".create" ? 1 : 0));
+    }
+    const std::string_view prefix = action.substr(0, action.find('.') + 1);
+    if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
+    auto value = at_path(payload, name);
+    if (!value) value = at_path(payload, "properties." + std::string(name));
+    return value;
+  };
+}
+
+Error denied(const policy::Verdict& verdict) {
+  return Error{Code::failed_precondition, verdict.text, "policy_denied"};
+}
+
+// The message of an event rule (services.md 6.5).
+Json rule_event(const Call& call, const std::string& id, std::string_view event,
+                const policy::Rule& rule, const Json& payload) {
+  return {{"id", id},
+          {"identity", call.caller().account_id},
+          {"timestamp", base::format_time(call.now())},
+          {"event", event},
+          {"action", std::string(event.substr(0, event.rfind('.')))},
+          {"lambda", rule.lambda_id},
+          {"args",
+           {{"rule", rule.resource},
+            {"payload",
+             {{"resource", payload},
+              {"target", call.target().resource_id},
+              {"fqon", call.org().fqon},
+              {"meta_url", call.href_base()}}}}}};
+}
+
+// Whether the action belongs to meta: rules speak of resources only.
+bool is_ours(const Call& call) { return call.action().service == "meta"; }
+
+struct Asked {
+  std::shared_ptr<const Catalogue> types;
+  std::string action;
+  std::vector<policy::Rule> rules;
+  Json payload;
+};
+
+Result<Asked> ask(Meta& meta, store::Reader& reader, const Call& call) {
+  Asked asked;
+  asked.types = TRY(meta.types(reader));
+  asked.action = action_of(*asked.types, call);
+  asked.rules = TRY(read_rules(reader, call.target()));
+  if (asked.rules.empty()) return asked;
+  const std::string_view verb = std::string_view(asked.action).substr(asked.action.find('.') + 1);
+  asked.payload = TRY(payload_of(reader, call, verb));
+  return asked;
+}
+
+}  // namespace
+
+bool Meta::concerns(std::string_view) { return rules_; }
+
+Result<void> Meta::limits(Call& call) {
+  if (!rules_ || !is_ours(call)) return {};
+  const Asked asked = TRY(ask(*this, call.read(), call));
+  if (asked.rules.empty()) return {};
+  const policy::Verdict verdict = policy::judge(
+      asked.rules, asked.action, lookup_in(call.read(), *asked.types, asked.payload, asked.action));
+  if (verdict.lines.empty()) return {};
+  call.explain("policy", policy::lines_json(verdict.lines));
+  call.audit("policy", policy::lines_json(verdict.lines));
+  if (verdict.denied) return denied(verdict);
+  return {};
+}
+
+Result<bool> Meta::before(Call& call) {
+  if (!is_ours(call)) return false;
+  std::optional<policy::Firing> firing;
+  Json payload;
+  std::string event;
+  const auto looked = host_->store().read([&](store::Reader& reader) -> Result<void> {
+    Asked asked = TRY(ask(*this, reader, call));
+    if (asked.rules.empty()) return {};
+    payload = std::move(asked.payload);
+    event = asked.action + ".pre";
+    firing = policy::fire(std::move(asked.rules), event,
+                          lookup_in(reader, *asked.types, payload, asked.action));
+    return {};
+  });
+  if (!looked) return looked.error();
+  if (!firing || firing->lines.empty()) return false;
+  call.explain("pre-events", policy::lines_json(firing->lines));
+  if (firing->failed) {
+    return Error{
+        Code::failed_precondition,
+        "the rule '" + firing->failed->rule + "' cannot be evaluated: " + firing->failed->detail,
+        "policy_denied"};
+  }
+  for (const policy::Rule& rule : firing->rules) {
+    if (!rule.deny.empty()) return Error{Code::failed_precondition, rule.deny, "policy_denied"};
+    if (!rule.patch.is_array() || !call.body().is_object()) continue;
+    const auto operations = TRY(read_patch(rule.patch));
+    call.mutable_body() = TRY(apply_patch(call.body(), operations));
+  }
+  if (call.dryrun() || firing->rules.empty()) return firing->suppressed;
+  // Durable before the action is: who must hear of it hears of it.
+  TRY(host_->transact(event, call.caller_ptr(), [&](Call& own) -> Result<void> {
+    for (const policy::Rule& rule : firing->rules) {
+      own.emit(event, rule_event(call, own.new_id(), event, rule, payload));
+    }
+    return {};
+  }));
+  return firing->suppressed;
+}
+
+Result<void> Meta::after(Call& call, const Reply& reply) {
+  if (!is_ours(call) || reply.status >= 300) return {};
+  const Asked asked = TRY(ask(*this, call.read(), call));
+  if (asked.rules.empty()) return {};
+  const std::string event = asked.action + ".post";
+  const policy::Firing firing = policy::fire(
+      asked.rules, event, lookup_in(call.read(), *asked.types, asked.payload, asked.action));
+  const auto made = base::parse_json(reply.body, {.bytes_max = 16 << 20});
+  for (const policy::Rule& rule : firing.rules) {
+    const Json& resource = made && made->is_object() ? *made : asked.payload;
+    call.emit(event, rule_event(call, call.new_id(), event, rule, resource));
+  }
+  return {};
+}
+
+}  // namespace services::meta

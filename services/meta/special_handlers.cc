@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: Apache-2.0
+// What surrounds a resource (history, context, links, configuration), and what has no resource:
+// about, sync, paths, search.
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "services/meta/changes.h"
+#include "services/meta/config_stage.h"
+#include "services/meta/entitlements.h"
+#include "services/meta/handlers.h"
+#include "services/meta/sync.h"
+#include "services/meta/views.h"
+
+namespace services::meta {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+
+namespace {
+
+using Row = Action<Meta>;
+
+Result<Stored> target_resource(const Work& work) {
+  return get_resource(work.call.read(), work.call.target().resource_id);
+}
+
+Result<std::int64_t> number_in_query(const Call& call, std::string_view name,
+                                     std::int64_t otherwise, std::int64_t most) {
+  const std::optional<std::string> text = call.query(name);
+  if (!text) return otherwise;
+  auto number = base::parse_int(*text, 0, most);
+  if (number) return number;
+  return Error{Code::invalid_argument, std::string(name) + " must be a number", "query_invalid"};
+}
+
+Result<Reply> show_history(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const Stored stored = TRY(target_resource(work));
+  return Reply::json(TRY(history_of(work, stored)));
+}
+
+Result<Reply> show_diff(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const Stored stored = TRY(target_resource(work));
+  const std::int64_t from = TRY(number_in_query(call, "from", 0, INT64_MAX));
+  const std::int64_t to = TRY(number_in_query(call, "to", 0, INT64_MAX));
+  return Reply::json(
+      TRY(diff_of(work, stored, static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(to))));
+}
+
+Result<Reply> show_context(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const Stored stored = TRY(target_resource(work));
+  return Reply::json(TRY(context_of(work, stored)));
+}
+
+Result<Reply> show_links(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const Stored stored = TRY(target_resource(work));
+  LinkQuery query;
+  const std::string way = call.query("dir").value_or("both");
+  if (way != "in" && way != "out" && way != "both") {
+    return Error{Code::invalid_argument, "dir is in, out or both", "query_invalid"};
+  }
+  query.in = way != "out";
+  query.out = way != "in";
+  query.depth = static_cast<int>(TRY(number_in_query(call, "depth", 1, 10)));
+  return Reply::json(TRY(links_of(work, stored, query)));
+}
+
+Result<Reply> show_actions(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const Stored stored = TRY(target_resource(work));
+  const Header header = TRY(stored.header());
+  const ResourceType* type = TRY(work.type_of(header));
+  return Reply::json(work.types->actions_on(*type));
+}
+
+Result<config::View> view_of_target(const Work& work) {
+  const std::optional<std::string> at = work.call.query("at");
+  const std::string& id = work.call.target().resource_id;
+  Stored stored;
+  if (at) {
+    const std::string time = TRY(read_time(*at));
+    stored = TRY(resource_at(work.call.read(), id, time));
+  } else {
+    stored = TRY(get_resource(work.call.read(), id));
+  }
+  const Resource resource = TRY(read_stored(stored.id, stored.text));
+  return effective_config(work.call.read(), resource);
+}
+
+Result<Reply> show_env(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const config::View view = TRY(view_of_target(work));
+  return Reply::json(config::env_json(view));
+}
+
+Result<Reply> show_config(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  if (!TRY(call.flag("effective"))) {
+    const Stored stored = TRY(target_resource(work));
+    const Resource resource = TRY(read_stored(stored.id, stored.text));
+    const auto own = resource.properties.find("config");
+    return Reply::json(own == resource.properties.end() ? Json::object() : *own);
+  }
+  const config::View view = TRY(view_of_target(work));
+  const Json shown =
+      config::view_json(view, call.explaining() ? config::Explain::yes : config::Explain::no);
+  // ?version=HASH: only what is newer than what the caller has.
+  const std::optional<std::string> known = call.query("version");
+  if (known && *known == config::view_hash(view)) {
+    Reply unchanged;
+    unchanged.status = 304;
+    return unchanged;
+  }
+  return Reply::json(shown);
+}
+
+Result<Reply> put_config(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const Stored before = TRY(target_resource(work));
+  Resource next = TRY(read_stored(before.id, before.text));
+  TRY(call.check_version(next.version));
+  next.properties["config"] = call.body();
+  const Stored written = TRY(rewrite_resource(work, before, std::move(next), "update"));
+  call.emit("meta.config.changed", Json{{"id", written.id}, {"fqon", call.org().fqon}});
+  return Reply::json(call.body());
+}
+
+Result<Reply> restore(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const std::int64_t version = TRY(number_in_query(call, "version", 0, INT64_MAX));
+  const Stored written = TRY(
+      restore_resource(work, parameter_or_empty(call, "id"), static_cast<std::uint64_t>(version)));
+  return resource_reply(work, written);
+}
+
+// A deleted resource is restored below its parent: the target is the organisation then.
+Result<Target> resolve_restore(Meta& meta, Call& call) {
+  const std::string_view id = parameter_or_empty(call, "id");
+  if (TRY(find_resource(call.read(), id))) return resolve_around(meta, call);
+  Target target = call.target();
+  target.resource_id = target.org.id;
+  target.type = std::string(kOrgType);
+  const std::uint64_t next = TRY(first_free_version(call.read(), id));
+  const auto last = next > 1 ? TRY(find_version(call.read(), id, next - 1)) : std::nullopt;
+  if (!last) {
+    return Error{Code::not_found, "there was no resource " + std::string(id), "resource_unknown"};
+  }
+  const Header header = TRY(read_header(last->text));
+  if (header.org == target.org.id) return target;
+  return Error{Code::not_found, "there was no resource " + std::string(id) + " here",
+               "resource_unknown"};
+}
+
+// GET /path/{fqon}/{workspace}/{environment}/{name}: walks names from an organisation.
+Result<Reply> show_path(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const std::string whole = std::string(parameter_or_empty(call, "path"));
+  const auto steps = base::split(whole, '/');
+  const auto org = TRY(meta.host().orgs().find_fqon(call.read(), steps.front()));
+  if (!org) {
+    return Error{Code::not_found, "there is no organisation '" + std::string(steps.front()) + "'",
+                 "org_unknown"};
+  }
+  Stored here = TRY(get_resource(call.read(), org->id));
+  for (std::size_t i = 1; i < steps.size(); ++i) {
+    std::optional<Stored> next;
+    for (const Stored& child : TRY(list_children(call.read(), here.id))) {
+      const Header header = TRY(child.header());
+      if (header.name == steps[i] &&
+          (!next || header.rest == "workspaces" || header.rest == "environments")) {
+        next = child;
+      }
+    }
+    if (!next) {
+      return Error{Code::not_found, "there is nothing called '" + std::string(steps[i]) + "' there",
+                   "resource_unknown"};
+    }
+    here = *std::move(next);
+  }
+  const Header header = TRY(here.header());
+  const ResourceType* type = TRY(work.type_of(header));
+  const Decision decision =
+      TRY(is_entitled(call.read(), call.caller(), here.id, type->prefix + ".view"));
+  if (decision.allowed) return resource_reply(work, here);
+  return Error{Code::permission_denied, decision.because, "entitlement_missing"};
+}
+
+// Lists over all organisations, of what the caller may see.
+Result<Reply> list_everywhere(Meta& meta, Call& call, std::string_view rest) {
+  const Work work = TRY(Work::begin(meta, call));
+  const std::string action = meta.builtin().find_rest(rest)->prefix + ".view";
+  std::vector<Stored> seen;
+  for (Stored& stored : TRY(list_all(call.read(), rest))) {
+    if (TRY(is_entitled(call.read(), call.caller(), stored.id, action)).allowed) {
+      seen.push_back(std::move(stored));
+    }
+  }
+  return list_reply(work, std::move(seen));
+}
+
+Result<Reply> list_orgs(Meta& meta, Call& call) { return list_everywhere(meta, call, "orgs"); }
+Result<Reply> list_users(Meta& meta, Call& call) { return list_everywhere(meta, call, "users"); }
+Result<Reply> list_groups(Meta& meta, Call& call) { return list_everywhere(meta, call, "groups"); }
+Result<Reply> list_rules(Meta& meta, Call& call) { return list_everywhere(meta, call, "rules"); }
+
+Result<Reply> show_self(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const Stored stored = TRY(get_resource(call.read(), call.caller().account_id));
+  return resource_reply(work, stored);
+}
+
+Result<Reply> show_about(Meta& meta, Call& call) {
+  Json services = Json::object();
+  for (const std::string_view name :
+       {"security", "event", "task", "launcher", "change", "lambda"}) {
+    services[std::string(name)] = {{"hosted", meta.host().hosts(name)}};
+  }
+  const Json about = {{"status", "OK"},
+                      {"url", call.href_base()},
+                      {"time", base::format_time(call.now())},
+                      {"build_info", {{"name", "gestalt-meta"}, {"version", GESTALT_VERSION}}},
+                      {"services", std::move(services)}};
+  return Reply::json(about);
+}
+
+Result<Reply> show_health(Meta&, Call&) { return Reply::text("healthy"); }
+
+Result<Reply> show_org_health(Meta& meta, Call& call) {
+  const std::int64_t users = TRY(count(call.read(), call.org().id, "users"));
+  return Reply::json(
+      {{"status", "healthy"}, {"org", call.org().fqon}, {"users", users}, {"meta", meta.health()}});
+}
+
+Result<Reply> synchronise(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const SyncResult result = TRY(sync_all(work));
+  return Reply::json(
+      {{"created", result.created}, {"updated", result.updated}, {"deleted", result.deleted}});
+}
+
+// ?NAME=VALUE: the name, or a property, has the value; `*` at its end stands for anything.
+bool fits(const Json& document, const std::string& name, std::string_view wanted) {
+  const Json* holder = &document;
+  if (name != "name" && name != "description" && name != "id") {
+    const auto properties = document.find("properties");
+    if (properties == document.end()) return false;
+    holder = &*properties;
+  }
+  const auto value = holder->find(name);
+  if (value == holder->end()) return false;
+  const std::string text = value->is_string() ? value->get<std::string>() : base::dump_json(*value);
+  if (!wanted.ends_with('*')) return text == wanted;
+  return text.starts_with(wanted.substr(0, wanted.size() - 1));
+}
+
+Result<Reply> search_in(const Work& work, std::vector<Stored> list, std::string_view prefix) {
+  std::vector<Stored> seen;
+  for (Stored& stored : list) {
+    const Header header = TRY(stored.header());
+    const Json document = TRY(base::parse_json(header.json, {.bytes_max = 16 << 20}));
+    bool all = true;
+    for (const auto& [name, value] : work.call.request().query) {
+      if (name == "expand" || name == "explain" || name == "type") continue;
+      all = all && fits(document, name, value);
+    }
+    if (!all) continue;
+    if (!TRY(is_entitled(work.call.read(), work.call.caller(), stored.id,
+                         std::string(prefix) + ".view"))
+             .allowed) {
+      continue;
+    }
+    seen.push_back(std::move(stored));
+  }
+  return list_reply(work, std::move(seen));
+}
+
+Result<Reply> search(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const bool users = call.action().path.find("/users/") != std::string::npos;
+  const std::string_view rest = users ? "users" : "groups";
+  std::vector<Stored> list =
+      TRY(call.org().id.empty() ? list_all(call.read(), rest)
+                                : list_org(call.read(), call.org().id, rest));
+  return search_in(work, std::move(list), users ? "user" : "group");
+}
+
+Result<Reply> reply_with_ids(const Work& work, const std::vector<std::string>& ids) {
+  std::vector<Stored> list;
+  for (const std::string& id : ids) {
+    std::optional<Stored> stored = TRY(find_resource(work.call.read(), id));
+    if (stored) list.push_back(*std::move(stored));
+  }
+  return list_reply(work, std::move(list));
+}
+
+Result<Reply> list_members(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  Identities* identities = TRY(meta.identities());
+  const auto ids = TRY(identities->members_of_group(call.read(), call.parameter("id")));
+  return reply_with_ids(work, ids);
+}
+
+Result<Reply> list_groups_of_user(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  Identities* identities = TRY(meta.identities());
+  const auto ids = TRY(identities->groups_of_user(call.read(), call.parameter("id")));
+  return reply_with_ids(work, ids);
+}
+
+// PATCH and DELETE …/groups/{id}/users?id=A&id=B, as in 2016.
+Result<Reply> change_members(Meta& meta, Call& call, Identities::Membership change) {
+  const Work work = TRY(Work::begin(meta, call));
+  Identities* identities = TRY(meta.identities());
+  const std::vector<std::string> users = call.request().all_query("id");
+  if (users.empty()) {
+    return Error{Code::invalid_argument, "?id= names nobody", "query_invalid"};
+  }
+  const std::string& group = call.parameter("id");
+  for (const std::string& user : users) {
+    TRY(identities->change_member(call, group, user, change));
+  }
+  const auto ids = TRY(identities->members_of_group(call.read(), group));
+  return reply_with_ids(work, ids);
+}
+
+Result<Reply> add_members(Meta& meta, Call& call) {
+  return change_members(meta, call, Identities::Membership::add);
+}
+Result<Reply> remove_members(Meta& meta, Call& call) {
+  return change_members(meta, call, Identities::Membership::remove);
+}
+
+// POST /orgs makes an organisation below the root.
+Result<Target> resolve_root(Meta& meta, Call& call) {
+  const auto root = TRY(meta.host().orgs().find_fqon(call.read(), "root"));
+  if (root) return Target{*root, root->id, std::string(kOrgType)};
+  return Error{Code::not_found, "there is no root organisation yet", "org_unknown"};
+}
+
+// A lambda by its id alone, as the executors of 2016 ask for it.
+Result<Target> resolve_anywhere(Meta&, Call& call) {
+  const Stored stored = TRY(get_resource(call.read(), call.parameter("id")));
+  const Resource resource = TRY(read_stored(stored.id, stored.text));
+  return Target{{resource.org_id, resource.fqon}, resource.id, resource.type};
+}
+
+constexpr Row kSpecial[] = {
+    {rest::Method::post,
+     "/orgs",
+     "org.create",
+     entitlement("org.create"),
+     Kind::mutation,
+     make_resource,
+     "make an organisation below the root",
+     {.body = R"({"type":"object"})", .resolve = resolve_root}},
+    {rest::Method::get,
+     "/lambdas/{id}/env",
+     "lambda.env",
+     entitlement("lambda.view"),
+     Kind::query,
+     show_env,
+     "merged environment variables of a lambda",
+     {.resolve = resolve_anywhere}},
+    {rest::Method::get, "/health", "meta.health", anonymous(), Kind::query, show_health,
+     "whether the service answers"},
+    {rest::Method::get, "/about", "meta.about", anonymous(), Kind::query, show_about,
+     "version and services"},
+    {rest::Method::get,
+     "/orgs/{org}/health",
+     "org.health",
+     entitlement("org.view"),
+     Kind::query,
+     show_org_health,
+     "the service as one organisation sees it",
+     {.resolve = resolve_target}},
+    {rest::Method::post,
+     "/sync",
+     "meta.sync",
+     right("sync"),
+     Kind::mutation,
+     synchronise,
+     "mirror security's organisations, people and groups",
+     {.flags = kUngated, .resolve = nullptr}},
+    {rest::Method::post,
+     "/bootstrap",
+     "meta.bootstrap",
+     right("sync"),
+     Kind::mutation,
+     synchronise,
+     "as sync; types are there without it",
+     {.flags = kUngated}},
+    {rest::Method::get, "/orgs", "org.list", authenticated(), Kind::query, list_orgs,
+     "organisations that the caller may see"},
+    {rest::Method::get, "/users", "user.list", authenticated(), Kind::query, list_users,
+     "people that the caller may see"},
+    {rest::Method::get, "/users/self", "user.self", authenticated(), Kind::query, show_self,
+     "the caller"},
+    {rest::Method::get, "/groups", "group.list", authenticated(), Kind::query, list_groups,
+     "groups that the caller may see"},
+    {rest::Method::get, "/rules", "rule.list", authenticated(), Kind::query, list_rules,
+     "rules that the caller may see"},
+    {rest::Method::get, "/users/search", "user.search", authenticated(), Kind::query, search,
+     "people by property"},
+    {rest::Method::get, "/groups/search", "group.search", authenticated(), Kind::query, search,
+     "groups by property"},
+    {rest::Method::get,
+     "/orgs/{org}/users/search",
+     "user.search",
+     entitlement("user.view"),
+     Kind::query,
+     search,
+     "people of an organisation by property",
+     {.resolve = resolve_target}},
+    {rest::Method::get,
+     "/orgs/{org}/groups/search",
+     "group.search",
+     entitlement("group.view"),
+     Kind::query,
+     search,
+     "groups of an organisation by property",
+     {.resolve = resolve_target}},
+    {rest::Method::get, "/path/{path...}", "resource.path", authenticated(), Kind::query, show_path,
+     "a resource by the names on the way to it"},
+    {rest::Method::get,
+     "/orgs/{org}/groups/{id}/users",
+     "group.members",
+     entitlement("group.view"),
+     Kind::query,
+     list_members,
+     "who is in a group",
+     {.resolve = resolve_target}},
+    {rest::Method::patch,
+     "/orgs/{org}/groups/{id}/users",
+     "group.update",
+     entitlement("group.update"),
+     Kind::mutation,
+     add_members,
+     "put people into a group",
+     {.resolve = resolve_target}},
+    {rest::Method::del,
+     "/orgs/{org}/groups/{id}/users",
+     "group.update",
+     entitlement("group.update"),
+     Kind::mutation,
+     remove_members,
+     "take people out of a group",
+     {.resolve = resolve_target}},
+    {rest::Method::get,
+     "/orgs/{org}/users/{id}/groups",
+     "user.groups",
+     entitlement("user.view"),
+     Kind::query,
+     list_groups_of_user,
+     "the groups of somebody",
+     {.resolve = resolve_target}},
+};
+
+// Around the organisation itself and around any of its resources.
+struct Around {
+  rest::Method method;
+  std::string_view last;
+  std::string_view name;
+  std::string_view access;
+  Result<Reply> (*handle)(Meta&, Call&);
+  std::string_view summary;
+};
+constexpr Around kAround[] = {
+    {rest::Method::get, "env", "resource.env", "resource.view", show_env,
+     "merged environment variables"},
+    {rest::Method::get, "config", "resource.config", "resource.view", show_config,
+     "configuration, with ?effective=true what is in force"},
+    {rest::Method::put, "config", "config.update", "resource.update", put_config,
+     "replace the configuration said here"},
+    {rest::Method::get, "history", "resource.history", "resource.view", show_history,
+     "versions, oldest first"},
+    {rest::Method::get, "diff", "resource.diff", "resource.view", show_diff,
+     "the patch between two versions"},
+    {rest::Method::get, "context", "resource.context", "resource.view", show_context,
+     "organisation, workspace and environment"},
+    {rest::Method::get, "links", "resource.links", "resource.view", show_links,
+     "what leads to it and where it leads"},
+    {rest::Method::get, "actions", "resource.actions", "resource.view", show_actions,
+     "what can be entitled here"},
+    {rest::Method::post, "restore", "resource.restore", "resource.update", restore,
+     "as it was in ?version="},
+};
+
+}  // namespace
+
+void add_special_rows(Meta& meta, ActionTable& table) {
+  table.add(kSpecial, meta);
+  for (const Around& around : kAround) {
+    for (const std::string_view before : {"/orgs/{org}/", "/orgs/{org}/{kind}/{id}/"}) {
+      const bool restores = around.last == "restore";
+      if (restores && before == "/orgs/{org}/") continue;
+      const Row row[1] = {
+          {.method = around.method,
+           .path = meta.keep_name(std::string(before) + std::string(around.last)),
+           .name = around.name,
+           .access = entitlement(around.access),
+           .kind = around.method == rest::Method::get ? Kind::query : Kind::mutation,
+           .handle = around.handle,
+           .summary = around.summary,
+           .options = {.resolve = restores ? resolve_restore : resolve_around}}};
+      table.add(row, meta);
+    }
+  }
+}
+
+}  // namespace services::meta

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/meta/sync.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "common/base/log.h"
+#include "services/meta/changes.h"
+
+namespace services::meta {
+
+using base::Json;
+using base::Result;
+
+namespace {
+
+// The root has no parent, so create_resource() cannot make it.
+Result<Stored> make_root(const Work& work, const IdentityOrg& org) {
+  const ResourceType* type = work.types->find(kOrgType);
+  Resource root;
+  root.id = root.org_id = org.id;
+  root.name = org.name;
+  root.fqon = org.fqon;
+  root.type = std::string(kOrgType);
+  root.rest = type->rest_name;
+  root.description = org.description;
+  root.created = root.modified = work.now();
+  root.properties = {{"fqon", org.fqon}};
+  TRY(insert(work.call.write(), root, *type));
+  return Stored{root.id, store_form(root, *type)};
+}
+
+// Names in directories are freer than names of resources, and two directories of an organisation
+// may have the same one.
+Result<std::string> free_name(const Work& work, std::string_view parent, std::string_view rest,
+                              const Input& wanted) {
+  std::string name = wanted.name.substr(0, 200);
+  for (char& byte : name) {
+    if (byte == '/' || static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) byte = '_';
+  }
+  const auto other = TRY(find_name(work.call.read(), parent, rest, name));
+  if (other && other->id != wanted.id) name += "@" + wanted.id.substr(0, 8);
+  return name;
+}
+
+// Puts `wanted` over the properties there are; what meta's clients have added stays.
+Result<Stored> mirror(const Work& work, std::string_view parent, std::string_view type_name,
+                      Input wanted, SyncResult& result) {
+  const ResourceType* type = work.types->find(type_name);
+  wanted.name = TRY(free_name(work, parent, type->rest_name, wanted));
+  const auto now = TRY(find_resource(work.call.read(), wanted.id));
+  if (!now) {
+    const Stored above = TRY(get_resource(work.call.read(), parent));
+    ++result.created;
+    return create_resource(work, above, *type, wanted);
+  }
+  const Resource old = TRY(read_stored(now->id, now->text));
+  Resource next = old;
+  next.name = wanted.name;
+  next.description = wanted.description.value_or("");
+  for (auto entry = wanted.properties.begin(); entry != wanted.properties.end(); ++entry) {
+    next.properties[entry.key()] = entry.value();
+  }
+  if (next.name == old.name && next.description == old.description &&
+      next.properties == old.properties) {
+    return *now;
+  }
+  ++result.updated;
+  return rewrite_resource(work, *now, std::move(next), "update");
+}
+
+Result<void> drop_stale(const Work& work, std::string_view rest, const std::set<std::string>& ids,
+                        SyncResult& result) {
+  for (const Stored& stored : TRY(list_all(work.call.read(), rest))) {
+    if (ids.contains(stored.id)) continue;
+    const auto still = TRY(find_resource(work.call.read(), stored.id));
+    if (!still) continue;  // went with its parent
+    TRY(delete_resource(work, *still, Force::yes));
+    ++result.deleted;
+  }
+  return {};
+}
+
+std::string id_in(const Json& payload) {
+  for (const char* name : {"id", "account", "group", "org", "account_id", "group_id", "org_id"}) {
+    const auto found = payload.find(name);
+    if (found == payload.end()) continue;
+    if (found->is_string()) return found->get<std::string>();
+    if (found->is_object() && found->contains("id") && (*found)["id"].is_string()) {
+      return (*found)["id"].get<std::string>();
+    }
+  }
+  return "";
+}
+
+bool concerns_mirror(std::string_view event) {
+  for (const std::string_view part : {"org", "account", "group", "directory", "init"}) {
+    if (event.find(part) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Stored> mirror_org(const Work& work, const IdentityOrg& org, SyncResult& result) {
+  if (org.parent_id.empty()) {
+    auto root = TRY(find_resource(work.call.read(), org.id));
+    if (root) return *std::move(root);
+    ++result.created;
+    return make_root(work, org);
+  }
+  Input input;
+  input.id = org.id;
+  input.name = org.name;
+  input.description = org.description;
+  input.properties = Json::object();
+  return mirror(work, org.parent_id, kOrgType, input, result);
+}
+
+Result<Stored> mirror_user(const Work& work, const IdentityUser& user, SyncResult& result) {
+  Input input;
+  input.id = user.id;
+  input.name = user.username;
+  input.description = user.description;
+  input.properties = {{"username", user.username},
+                      {"firstName", user.first_name},
+                      {"lastName", user.last_name},
+                      {"email", user.email},
+                      {"phoneNumber", user.phone}};
+  return mirror(work, user.org_id, kUserType, input, result);
+}
+
+Result<Stored> mirror_group(const Work& work, const IdentityGroup& group, SyncResult& result) {
+  Input input;
+  input.id = group.id;
+  input.name = group.name;
+  input.description = group.description;
+  input.properties = Json::object();
+  return mirror(work, group.org_id, kGroupType, input, result);
+}
+
+Result<SyncResult> sync_all(const Work& work) {
+  SyncResult result;
+  Identities* identities = TRY(work.meta.identities());
+  store::Reader& reader = work.call.read();
+  std::set<std::string> orgs;
+  std::set<std::string> users;
+  std::set<std::string> groups;
+  for (const IdentityOrg& org : TRY(identities->identity_orgs(reader))) {
+    orgs.insert(org.id);
+    TRY(mirror_org(work, org, result));
+  }
+  for (const IdentityUser& user : TRY(identities->identity_users(reader))) {
+    users.insert(user.id);
+    TRY(mirror_user(work, user, result));
+  }
+  for (const IdentityGroup& group : TRY(identities->identity_groups(reader))) {
+    groups.insert(group.id);
+    TRY(mirror_group(work, group, result));
+  }
+  TRY(drop_stale(work, "users", users, result));
+  TRY(drop_stale(work, "groups", groups, result));
+  TRY(drop_stale(work, "orgs", orgs, result));
+  return result;
+}
+
+Result<void> sync_one(const Work& work, std::string_view id) {
+  SyncResult result;
+  Identities* identities = TRY(work.meta.identities());
+  store::Reader& reader = work.call.read();
+  if (const auto org = TRY(identities->identity_org(reader, id))) {
+    TRY(mirror_org(work, *org, result));
+    return {};
+  }
+  if (const auto user = TRY(identities->identity_user(reader, id))) {
+    TRY(mirror_user(work, *user, result));
+    return {};
+  }
+  if (const auto group = TRY(identities->identity_group(reader, id))) {
+    TRY(mirror_group(work, *group, result));
+    return {};
+  }
+  const auto stale = TRY(find_resource(reader, id));
+  if (!stale) return {};
+  const Header header = TRY(stale->header());
+  if (header.rest != "orgs" && header.rest != "users" && header.rest != "groups") return {};
+  return delete_resource(work, *stale, Force::yes);
+}
+
+Result<void> start_sync(Meta& meta, Host& host) {
+  if (!host.hosts("security")) return {};
+  host.subscribe("meta.sync", "security.", [&meta, &host](const Event& event) -> Result<void> {
+    if (!concerns_mirror(event.name)) return {};
+    const auto payload = base::parse_json(event.payload);
+    // With a directory go its accounts and groups, of which no event speaks.
+    const bool is_directory = event.name.find(".directory.") != std::string::npos;
+    const std::string id = payload && !is_directory ? id_in(*payload) : "";
+    return host.transact("meta.sync", internal_caller("meta"), [&](Call& call) -> Result<void> {
+      const Work work = TRY(Work::begin(meta, call));
+      if (!id.empty()) {
+        Result<void> one = sync_one(work, id);
+        if (one || one.error().code != base::Code::not_found) return one;
+      }
+      // Something it belongs to is not here yet, or the event does not say what it is about.
+      TRY(sync_all(work));
+      return {};
+    });
+  });
+  return host.submit([&meta, &host] {
+    const auto done =
+        host.transact("meta.sync", internal_caller("meta"), [&](Call& call) -> Result<void> {
+          const Work work = TRY(Work::begin(meta, call));
+          TRY(sync_all(work));
+          return {};
+        });
+    if (done) return;
+    base::log::warning("META_SYNC_FAILED", "identities were not mirrored, POST /meta/sync does it",
+                       {}, done.error());
+  });
+}
+
+}  // namespace services::meta

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// Meta on a real host with a store in memory: calls go through the whole pipeline, without HTTP.
+//
+// FakeSecurity stands for services/security, which has suites of its own: `Bearer NAME` is the
+// account NAME; it keeps organisations, people and groups in memory and gives `**` in root to
+// admin. It refuses names that it does not know and organisations that there are already.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "services/framework/running_host.h"
+#include "services/meta/service.h"
+#include "tests/support/check_result.h"
+#include "tests/support/temp_folder.h"
+
+class MetaClock final : public base::Clock {
+ public:
+  base::Instant now() const override { return {since_boot_}; }
+  base::WallTime wall() const override { return wall_; }
+  void pass(std::chrono::seconds time) {
+    since_boot_ += time;
+    wall_ += time;
+  }
+
+ private:
+  base::Duration since_boot_{std::chrono::seconds(100)};
+  base::WallTime wall_{std::chrono::milliseconds(1'800'000'000'000)};
+};
+
+class MetaTimers final : public base::Timers {
+ public:
+  explicit MetaTimers(const base::Clock& clock) : clock_(clock) {}
+  const base::Clock& clock() const override { return clock_; }
+  base::TimerHandle at(base::Instant, std::function<void()>) override {
+    return std::make_unique<base::Timer>();
+  }
+
+ private:
+  const base::Clock& clock_;
+};
+
+class FakeSecurity final : public services::Service,
+                           public services::Identity,
+                           public services::Orgs,
+                           public services::Authorizer,
+                           public services::meta::Identities {
+ public:
+  using Membership = services::meta::Identities::Membership;
+  static std::string id_of(const std::string& name) { return services::meta::derived_id(name); }
+
+  FakeSecurity() {
+    const std::string root = id_of("root");
+    orgs.push_back({root, "root", "root", "", ""});
+    add_user("admin");
+    groups[id_of("admins")] = {id_of("admins"), "admins", "", root};
+  }
+  void add_user(const std::string& name) {
+    users[id_of(name)] = {id_of(name), name, "F", "L", "", "", "", id_of("root"), false};
+  }
+
+  std::string_view name() const override { return "security"; }
+  std::string_view mount() const override { return "/security"; }
+  std::vector<store::Collection> collections() const override { return {}; }
+  void actions(services::ActionTable&) override {}
+  base::Result<void> start(services::Host& host) override {
+    host.provide(static_cast<services::Identity&>(*this));
+    host.provide(static_cast<services::Orgs&>(*this));
+    host.provide(services::Access::Kind::right, *this);
+    return {};
+  }
+
+  base::Result<services::CallerPtr> authenticate(store::Reader&,
+                                                 const services::Presented& shown) override {
+    constexpr std::string_view kBearer = "Bearer ";
+    const std::string id = shown.authorization.starts_with(kBearer)
+                               ? id_of(std::string(shown.authorization.substr(kBearer.size())))
+                               : "";
+    const auto user = users.find(id);
+    if (user == users.end()) {
+      return base::Error{base::Code::unauthenticated, "nobody", "credentials_invalid"};
+    }
+    auto caller = std::make_shared<services::Caller>();
+    caller->account_id = id;
+    caller->name = user->second.username;
+    caller->org_id = id_of("root");
+    caller->credential = services::CredentialKind::token;
+    if (caller->name == "admin") caller->rights.push_back({id_of("root"), "**", ""});
+    for (const auto& [group, members_in] : members) {
+      if (members_in.contains(id)) caller->group_ids.push_back(group);
+    }
+    return services::CallerPtr(std::move(caller));
+  }
+  template <class Fits>
+  std::optional<services::Org> org_where(Fits fits) const {
+    for (const auto& org : orgs) {
+      if (fits(org)) return services::Org{org.id, org.fqon};
+    }
+    return std::nullopt;
+  }
+  base::Result<std::optional<services::Org>> find_fqon(store::Reader&,
+                                                       std::string_view fqon) override {
+    return org_where([fqon](const auto& org) { return org.fqon == fqon; });
+  }
+  base::Result<std::optional<services::Org>> find_id(store::Reader&, std::string_view id) override {
+    return org_where([id](const auto& org) { return org.id == id; });
+  }
+  base::Result<std::vector<services::Org>> lineage(store::Reader&, std::string_view) override {
+    return std::vector<services::Org>();
+  }
+  base::Result<services::Decision> decide(store::Reader&, const services::Question& question,
+                                          services::Call&) override {
+    return services::Decision{question.caller.name == "admin", "a fake"};
+  }
+
+  base::Result<std::vector<services::meta::IdentityOrg>> identity_orgs(store::Reader&) override {
+    return orgs;
+  }
+  base::Result<std::vector<services::meta::IdentityUser>> identity_users(store::Reader&) override {
+    std::vector<services::meta::IdentityUser> found;
+    for (const auto& [id, user] : users) found.push_back(user);
+    return found;
+  }
+  base::Result<std::vector<services::meta::IdentityGroup>> identity_groups(
+      store::Reader&) override {
+    std::vector<services::meta::IdentityGroup> found;
+    for (const auto& [id, group] : groups) found.push_back(group);
+    return found;
+  }
+  base::Result<std::optional<services::meta::IdentityOrg>> identity_org(
+      store::Reader&, std::string_view id) override {
+    for (const auto& org : orgs) {
+      if (org.id == id) return std::optional(org);
+    }
+    return std::optional<services::meta::IdentityOrg>();
+  }
+  base::Result<std::optional<services::meta::IdentityUser>> identity_user(
+      store::Reader&, std::string_view id) override {
+    const auto found = users.find(std::string(id));
+    return found == users.end() ? std::nullopt : std::optional(found->second);
+  }
+  base::Result<std::optional<services::meta::IdentityGroup>> identity_group(
+      store::Reader&, std::string_view id) override {
+    const auto found = groups.find(std::string(id));
+    return found == groups.end() ? std::nullopt : std::optional(found->second);
+  }
+  base::Result<std::vector<std::string>> members_of_group(store::Reader&,
+                                                          std::string_view group) override {
+    const auto& in = members[std::string(group)];
+    return std::vector<std::string>(in.begin(), in.end());
+  }
+  base::Result<std::vector<std::string>> groups_of_user(store::Reader&,
+                                                        std::string_view user) override {
+    std::vector<std::string> found;
+    for (const auto& [group, in] : members) {
+      if (in.contains(std::string(user))) found.push_back(group);
+    }
+    return found;
+  }
+
+  base::Result<services::meta::IdentityOrg> make_org(services::Call& call, std::string_view parent,
+                                                     std::string_view org_name,
+                                                     std::string_view) override {
+    const auto above = *identity_org(call.read(), parent);
+    if (!above) return base::Error{base::Code::not_found, "no such parent", "org_unknown"};
+    const std::string fqon =
+        (above->fqon == "root" ? "" : above->fqon + ".") + std::string(org_name);
+    orgs.push_back({id_of(fqon), std::string(org_name), fqon, above->id, ""});
+    return orgs.back();
+  }
+  base::Result<void> drop_org(services::Call&, std::string_view id) override {
+    std::erase_if(orgs, [id](const auto& org) { return org.id == id || org.parent_id == id; });
+    return {};
+  }
+  base::Result<std::string> hash_password(std::string_view password) override {
+    return "hash of " + std::to_string(password.size());
+  }
+  base::Result<services::meta::IdentityUser> make_user(services::Call&, std::string_view org,
+                                                       const services::meta::IdentityUser& wanted,
+                                                       std::string_view hash) override {
+    auto user = wanted;
+    user.id = id_of(wanted.username);
+    user.org_id = std::string(org);
+    hashes[user.id] = std::string(hash);
+    return users[user.id] = user;
+  }
+  base::Result<void> drop_user(services::Call&, std::string_view id) override {
+    users.erase(std::string(id));
+    return {};
+  }
+  base::Result<services::meta::IdentityGroup> make_group(services::Call&, std::string_view org,
+                                                         std::string_view group_name,
+                                                         std::string_view) override {
+    const std::string id = id_of(std::string(group_name));
+    return groups[id] = {id, std::string(group_name), "", std::string(org)};
+  }
+  base::Result<void> drop_group(services::Call&, std::string_view id) override {
+    groups.erase(std::string(id));
+    return {};
+  }
+  base::Result<void> change_member(services::Call&, std::string_view group, std::string_view user,
+                                   Membership change) override {
+    auto& in = members[std::string(group)];
+    if (change == Membership::add) {
+      in.insert(std::string(user));
+    } else {
+      in.erase(std::string(user));
+    }
+    return {};
+  }
+
+  std::vector<services::meta::IdentityOrg> orgs;
+  std::map<std::string, services::meta::IdentityUser> users;
+  std::map<std::string, services::meta::IdentityGroup> groups;
+  std::map<std::string, std::set<std::string>> members;
+  std::map<std::string, std::string> hashes;
+};
+
+struct MetaRig : Utest {
+  struct Answer {
+    int status = 0;
+    base::Json json;
+    rest::Response raw;
+    std::string at(const char* pointer) const {
+      const base::Json::json_pointer place(pointer);
+      if (!json.contains(place)) return "";
+      const base::Json& value = json.at(place);
+      return value.is_string() ? value.get<std::string>() : base::dump_json(value);
+    }
+  };
+
+  void setup() override {
+    std::vector<std::unique_ptr<services::Service>> list;
+    list.push_back(std::make_unique<FakeSecurity>());
+    security = static_cast<FakeSecurity*>(list.back().get());
+    list.push_back(UNWRAP(services::meta::Meta::make(base::Json())));
+    meta = static_cast<services::meta::Meta*>(list.back().get());
+    db = store::make_memory({.collections = services::collections_of(list)});
+    services::Host::Parts parts{
+        *db,      clock,   base::system_rng(),     timers,
+        *workers, metrics, folder.path().string(), [](std::function<void()> work) { work(); }};
+    host = UNWRAP(services::RunningHost::make(parts, std::move(list), {}));
+    CHECK_OK(host->start());
+    must(call("admin", "POST /sync"), 200);
+    ids["root"] = call("admin", "GET /root").at("/id");
+  }
+  void teardown() override {
+    host->stop();
+    host.reset();
+    workers.reset();
+  }
+
+  std::string fill(std::string text) const {
+    for (auto at = ids.rbegin(); at != ids.rend(); ++at) {
+      const std::string name = "$" + at->first;
+      for (auto found = text.find(name); found != std::string::npos; found = text.find(name)) {
+        text.replace(found, name.size(), at->second);
+      }
+    }
+    return text;
+  }
+  // "PATCH /root/environments/$env?dryrun=true" below /meta, `$env` for what `ids` holds.
+  Answer call(const std::string& who, const std::string& line, const std::string& body = "",
+              const std::map<std::string, std::string>& headers = {}) {
+    static const std::map<std::string, rest::Method, std::less<>> kMethods = {
+        {"GET", rest::Method::get},
+        {"POST", rest::Method::post},
+        {"PUT", rest::Method::put},
+        {"PATCH", rest::Method::patch},
+        {"DELETE", rest::Method::del}};
+    rest::Request request;
+    request.method = kMethods.at(line.substr(0, line.find(' ')));
+    const std::string whole = fill(line.substr(line.find(' ') + 1));
+    const auto mark = whole.find('?');
+    request.path = "/meta" + whole.substr(0, mark);
+    if (mark != std::string::npos) {
+      request.query = UNWRAP(rest::parse_query(whole.substr(mark + 1)));
+    }
+    request.body = fill(body);
+    request.id = "test";
+    request.peer = "10.0.0.2:1";
+    request.principal.name = "anonymous";
+    if (!who.empty()) request.headers["authorization"] = "Bearer " + who;
+    if (!body.empty()) request.headers["content-type"] = "application/json";
+    for (const auto& [name, value] : headers) request.headers[name] = value;
+    Answer answer;
+    answer.raw = host->handle(request);
+    answer.status = answer.raw.status;
+    auto json = base::parse_json(answer.raw.body, {.bytes_max = 16 << 20});
+    if (json) answer.json = *std::move(json);
+    return answer;
+  }
+  // Makes something and keeps its id under `name`.
+  Answer make(const std::string& name, const std::string& path, const std::string& body) {
+    const Answer made = call("admin", "POST " + path, body);
+    must(made, 201);
+    ids[name] = made.at("/id");
+    return made;
+  }
+  static void must(const Answer& answer, int status) {
+    if (answer.status == status) return;
+    FAIL(("answered " + std::to_string(answer.status) + " " + answer.raw.body).c_str());
+  }
+  // root ▸ ws ▸ env ▸ web, with a provider at root.
+  void plant() {
+    make("ws", "/root/workspaces", R"({"name":"ws","description":"W"})");
+    make("env", "/root/workspaces/$ws/environments",
+         R"({"name":"env","properties":{"environment_type":"test"}})");
+    make("caas", "/root/providers",
+         R"({"name":"caas","resource_type":"Gestalt::Configuration::Provider::CaaS::DCOS",
+             "properties":{"config":{"url":"http://127.0.0.1:8080"}}})");
+    make("web", "/root/environments/$env/containers",
+         R"({"name":"web","properties":{"provider":{"id":"$caas"},"image":"nginx"}})");
+  }
+  // Somebody of root without rights.
+  void enter(const std::string& name) {
+    security->add_user(name);
+    ids[name] = FakeSecurity::id_of(name);
+    must(call("admin", "POST /sync"), 200);
+  }
+
+  TempFolder folder;
+  MetaClock clock;
+  MetaTimers timers{clock};
+  rest::Metrics metrics;
+  std::unique_ptr<store::Store> db;
+  std::unique_ptr<sys::WorkerPool> workers =
+      std::make_unique<sys::WorkerPool>(sys::WorkerPool::Limits{.threads = 2});
+  std::unique_ptr<services::RunningHost> host;
+  FakeSecurity* security = nullptr;      // owned by the host
+  services::meta::Meta* meta = nullptr;  // likewise
+  std::map<std::string, std::string> ids;
+};
