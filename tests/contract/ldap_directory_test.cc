@@ -71,16 +71,16 @@ TEST(LdapDirectory, a_password_is_sent_over_tls_to_a_certificate_we_trust_alone)
 }
 
 TEST(LdapDirectory, a_certificate_nobody_vouches_for_is_refused) {
-  base::Json config = UNWRAP(base::parse_json(kind.config(kind.server.tls_url())));
-  config.erase("caFile");
-  kind.open_with(*this, base::dump_json(config));
+  base::Json settings = UNWRAP(base::parse_json(kind.config(kind.server.tls_url())));
+  settings.erase("caFile");
+  kind.open_with(*this, base::dump_json(settings));
   STRCMP_EQUAL("", login_ann().c_str());
 }
 
 TEST(LdapDirectory, starts_tls_on_the_plain_port) {
-  base::Json config = UNWRAP(base::parse_json(kind.config(kind.server.plain_url())));
-  config["startTls"] = true;
-  kind.open_with(*this, base::dump_json(config));
+  base::Json settings = UNWRAP(base::parse_json(kind.config(kind.server.plain_url())));
+  settings["startTls"] = true;
+  kind.open_with(*this, base::dump_json(settings));
   CHECK_FALSE(login_ann().empty());
 }
 
@@ -138,7 +138,7 @@ TEST(LdapDirectory, an_empty_password_never_binds_and_a_plain_connection_takes_n
   CHECK_ERROR(base::Code::unavailable, "directory_unreachable",
               plain.bind(dn, base::Secret("ann-secret")));
   const auto adapter = security::make_ldap_adapter();
-  const auto config = UNWRAP(base::parse_json(kind.config(kind.server.tls_url())));
-  LONGS_EQUAL(4, UNWRAP(adapter->find_accounts(config, {.username = "*"})).size());
-  LONGS_EQUAL(1, UNWRAP(adapter->find_groups(config, "e*")).size());
+  const auto settings = UNWRAP(base::parse_json(kind.config(kind.server.tls_url())));
+  LONGS_EQUAL(4, UNWRAP(adapter->find_accounts(settings, {.username = "*"})).size());
+  LONGS_EQUAL(1, UNWRAP(adapter->find_groups(settings, "e*")).size());
 }
