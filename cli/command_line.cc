@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command_line.h"
+#include "cli/audit_commands.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -396,6 +397,20 @@ void add_login_commands(CLI::App& app, Choice& choice) {
   });
 }
 
+void add_audit_commands(CLI::App& app, Choice& choice) {
+  CLI::App* audit = app.add_subcommand("audit", "The record of every decision and change");
+  audit->require_subcommand(1);
+  auto verify = std::make_shared<AuditVerifyOptions>();
+  CLI::App* command =
+      audit->add_subcommand("verify", "Check an audit log by its files, without a daemon");
+  command->add_option("folder", verify->folder, "Folder of the log")->capture_default_str();
+  command->add_option("--key", verify->key, "Public key as base64 (default: the folder's)");
+  command->add_option("--expect", verify->expected, "N:HASH that must be in the chain");
+  command->callback([&choice, verify] {
+    choice.set([&choice, verify] { return audit_verify(choice.session, *verify); });
+  });
+}
+
 void add_global_options(CLI::App& app, Session& session) {
   app.add_flag("--json", session.json, "Print JSON for programs");
   app.add_option("--url", session.url, "Daemon to talk to, for instance https://10.0.0.2:8080");
@@ -447,6 +462,7 @@ constexpr Example kExamples[] = {
      "gestalt node preflight --peer n2 --peer n3\n"
      "  gestalt node preflight --waive mem.total='test machine' --strict --json"},
     {"node init", "gestalt node init"},
+    {"audit verify", "gestalt audit verify /var/lib/gestalt/services/audit"},
 };
 constexpr const char* kExitStatuses =
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 the daemon does not answer,\n"
@@ -487,6 +503,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   add_resource_commands(app, choice);
   add_node_commands(app, choice);
   add_login_commands(app, choice);
+  add_audit_commands(app, choice);
   add_examples(app);
   try {
     app.parse(argc, argv);

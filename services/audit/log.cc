@@ -142,6 +142,17 @@ Head Log::head() const {
   return head_;
 }
 
+Result<void> Log::each_line(const std::function<void(std::string_view line)>& visit) const {
+  for (const std::string& name : TRY(files())) {
+    const auto file = TRY(disk_->open(name, base::OpenMode::existing));
+    const std::string text = TRY(read_all(*file));
+    for (const std::string_view line : base::split(text, '\n')) {
+      if (!line.empty()) visit(line);
+    }
+  }
+  return {};
+}
+
 Result<bool> Log::scan(std::uint64_t bytes_max,
                        const std::function<bool(const Json& line)>& visit) const {
   std::vector<std::string> names = TRY(files());

@@ -36,6 +36,9 @@ class Log final : public AuditSink {
                                                  LogLimits limits);
   base::Result<void> append(std::span<const Entry> entries) override;
   Head head() const;
+  base::Result<std::string> public_key_raw() const { return key_.public_raw(); }
+  // Every line that is kept, from the oldest to the newest, without its line break.
+  base::Result<void> each_line(const std::function<void(std::string_view line)>& visit) const;
   // Records from the newest to the oldest, each as the JSON of its line, until `visit` is false or
   // `bytes_max` have been read; whether the end was reached.
   base::Result<bool> scan(std::uint64_t bytes_max,

@@ -16,6 +16,7 @@ import sys
 BUDGETS = {
     "gestalt-dfs-meta.service": (1.5, 1.5, "an ordinary user, no capabilities"),
     "gestalt-dfs-storage.service": (2.0, 1.5, "writes its data folder as root; a user of its own comes with the nodes' certificates"),
+    "gestalt-services.service": (1.5, 1.5, "an ordinary user, no capabilities"),
     "gestalt-masterd.service": (1.5, 1.5, "an ordinary user, no capabilities"),
     "gestalt-netfwd.service": (2.5, 2.5, "CAP_NET_ADMIN and raw sockets for the firewall"),
     "gestalt-netfw-boot.service": (2.5, 2.5, "CAP_NET_ADMIN and raw sockets for the firewall, once at boot"),

@@ -33,7 +33,7 @@ def listen(node):
 
 
 # What a node needs built; `all` would build the tests of a preset that has them.
-TARGETS = ("dfs/all", "netfw/all", "node/all", "cli/all", "samples/all", "bench/all", "install/all")
+TARGETS = ("dfs/all", "netfw/all", "node/all", "services/all", "cli/all", "samples/all", "bench/all", "install/all")
 
 
 def preset():

@@ -8,47 +8,6 @@
 
 namespace services::test {
 
-using base::Code;
-using base::Error;
-using base::Result;
-
-Result<CallerPtr> FakeSecurity::authenticate(store::Reader&, const Presented& shown) {
-  if (shown.peer_uid) {
-    if (*shown.peer_uid == 0) return internal_caller("node");
-    return Error{Code::unauthenticated, "this user has no account", "credentials_invalid"};
-  }
-  if (!shown.authorization.starts_with("Bearer ") || shown.authorization == "Bearer wrong") {
-    return Error{Code::unauthenticated, "the credentials are not valid", "credentials_invalid"};
-  }
-  Caller caller;
-  caller.account_id = caller.name = shown.authorization.substr(7);
-  caller.credential = CredentialKind::token;
-  return std::make_shared<const Caller>(std::move(caller));
-}
-
-Result<std::optional<Org>> FakeSecurity::find_fqon(store::Reader&, std::string_view fqon) {
-  if (fqon == "root") return std::optional<Org>(Org{kRootId, "root"});
-  if (fqon == "acme") return std::optional<Org>(Org{kAcmeId, "acme"});
-  return std::optional<Org>();
-}
-
-Result<std::optional<Org>> FakeSecurity::find_id(store::Reader& reader, std::string_view id) {
-  if (id == kRootId) return find_fqon(reader, "root");
-  if (id == kAcmeId) return find_fqon(reader, "acme");
-  return std::optional<Org>();
-}
-
-Result<std::vector<Org>> FakeSecurity::lineage(store::Reader&, std::string_view id) {
-  if (id == kRootId) return std::vector<Org>{{kRootId, "root"}};
-  return std::vector<Org>{{kRootId, "root"}, {kAcmeId, "acme"}};
-}
-
-Result<Decision> FakeSecurity::decide(store::Reader&, const Question& question, Call&) {
-  const std::string wanted = question.caller.name + "/" + std::string(question.access.name());
-  const bool allowed = granted.contains(wanted) || granted.contains(question.caller.name + "/*");
-  return Decision{allowed, allowed ? "granted by the test" : "not granted by the test"};
-}
-
 Rig::Rig(std::vector<std::unique_ptr<Service>> services, std::unique_ptr<store::Store> store,
          HostOptions options)
     : store_(std::move(store)) {

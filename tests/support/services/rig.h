@@ -17,23 +17,10 @@
 #include "common/sys/loop_timers.h"
 #include "services/framework/running_host.h"
 #include "tests/support/check_result.h"
+#include "tests/support/services/fake_security.h"
 #include "tests/support/temp_folder.h"
 
 namespace services::test {
-
-inline constexpr const char* kRootId = "00000000-0000-4000-8000-000000000001";
-inline constexpr const char* kAcmeId = "00000000-0000-4000-8000-000000000002";
-
-class FakeSecurity final : public Identity, public Orgs, public Authorizer {
- public:
-  std::set<std::string> granted;  // "alice/writeNotes"; "alice/*" is everything
-
-  base::Result<CallerPtr> authenticate(store::Reader&, const Presented& shown) override;
-  base::Result<std::optional<Org>> find_fqon(store::Reader&, std::string_view fqon) override;
-  base::Result<std::optional<Org>> find_id(store::Reader&, std::string_view id) override;
-  base::Result<std::vector<Org>> lineage(store::Reader&, std::string_view id) override;
-  base::Result<Decision> decide(store::Reader&, const Question& question, Call& call) override;
-};
 
 struct Sent {
   std::string as = "";  // account; empty: nobody

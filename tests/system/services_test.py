@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All services together on a node as it is installed: the first boot's account, tokens, an organisation, tasks, audit; killed and
+found again; the audit log verified by its files."""
+import json
+import time
+import unittest
+
+import frame
+import appliance
+
+KEY_FILE = "/var/lib/gestalt/credentials/services/admin.json"
+RESTART_SECONDS = 20
+
+
+class Services(unittest.TestCase):
+    def boot(self):
+        bed = appliance.fresh_bed()
+        bed.create()
+        self.addCleanup(bed.remove)
+        return appliance.Appliance(bed).boot().node
+
+    def setUp(self):
+        self.node = self.boot()
+        key = json.loads(self.node.run(["cat", KEY_FILE]))
+        self.key = f"{key['apiKey']}:{key['apiSecret']}"
+
+    def ask(self, method, path, body=None, who=None, form=None):
+        """(status, parsed answer) of a request over TCP; with the first boot's key unless `who` says otherwise ("" is nobody)."""
+        argv = ["curl", "-sS", "-X", method, "-w", "\n%{http_code}", "--max-time", "20"]
+        who = self.key if who is None else who
+        if who.startswith("Bearer "):
+            argv += ["-H", f"Authorization: {who}"]
+        elif who:
+            argv += ["-u", who]
+        if body is not None:
+            argv += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+        for name, value in (form or {}).items():
+            argv += ["--data-urlencode", f"{name}={value}"]
+        text, _, status = self.node.run([*argv, f"http://127.0.0.1:9000{path}"], check=False).rpartition("\n")
+        return int(status or 0), json.loads(text) if text.strip().startswith(("{", "[")) else text
+
+    def until(self, probe):
+        end = time.monotonic() + RESTART_SECONDS
+        while not (found := probe()):
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+        return found
+
+    def test_the_services_work_together_and_survive_a_kill(self):
+        status, health = self.ask("GET", "/health", who="")
+        self.assertEqual((200, "ok"), (status, health["status"]))
+        self.assertEqual(401, self.ask("GET", "/security/orgs", who="")[0])
+        self.assertEqual(401, self.ask("GET", "/nothing/at/all", who="")[0])
+
+        status, issued = self.ask("POST", "/security/root/oauth/issue", form={"grant_type": "client_credentials"})
+        self.assertEqual(200, status, issued)
+        token = f"Bearer {issued['access_token']}"
+        self.assertEqual(200, self.ask("GET", "/security/orgs/current", who=token)[0])
+
+        tried, would = self.ask("POST", "/security/root/orgs?dryrun=true", {"name": "acme"}, who=token)
+        self.assertEqual((200, True), (tried, would["dryrun"]))
+        self.assertNotEqual(200, self.ask("GET", "/security/acme", who=token)[0])
+        status, org = self.ask("POST", "/security/root/orgs", {"name": "acme"}, who=token)
+        self.assertEqual(201, status, org)
+        self.assertEqual(200, self.ask("GET", "/security/acme", who=token)[0])
+
+        self.node.run(["systemctl", "kill", "-s", "KILL", "gestalt-services"])
+        self.until(lambda: self.ask("GET", "/health", who="")[0] == 200)
+        self.assertEqual(200, self.ask("GET", "/security/acme", who=token)[0], "acknowledged before the kill")
+
+        def recorded():
+            status, found = self.ask("GET", "/audit/root/records?limit=1000", who=token)
+            self.assertEqual(200, status, found)
+            return [each for each in found["records"] if each["record"]["service"] == "security"
+                    and each["record"]["path"].endswith("/orgs") and each["record"]["outcome"] == "done"]
+        self.assertEqual(1, len(self.until(recorded)))
+        told = self.node.run(["gestalt", "audit", "verify"])
+        self.assertIn("are whole", told)
+
+
+if __name__ == "__main__":
+    frame.main()

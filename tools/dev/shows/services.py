@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the shows of the services share: a daemon of its own in a scratch folder, on the host, and requests to it."""
+import contextlib
+import http.client
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+import appliance
+import build
+from say import Failure
+
+START_SECONDS = 20
+
+
+def storm():
+    build.build(appliance.preset(), ["services-storm"])
+    return build.folder(appliance.preset()) / "bench" / "services-storm"
+
+
+@contextlib.contextmanager
+def scratch(prefix):
+    """A folder on the disk, not in memory: the commits are to be real ones."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f"gestalt-{prefix}-", dir="/var/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout=30):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Daemon:
+    """gestalt-services with a store of its own. On its unix socket the caller is root, the node's administrator."""
+
+    def __init__(self, folder, config=None):
+        self.folder = folder
+        self.socket = folder / "services.sock"
+        self.port = free_port()
+        settings = {"listen": [{"unix": str(self.socket)}, {"address": "127.0.0.1", "port": self.port}],
+                    "state": str(folder / "state"), **(config or {})}
+        (folder / "services.json").write_text(json.dumps(settings))
+        self.process = None
+        self.ready_seconds = 0.0
+
+    def __enter__(self):
+        build.build(appliance.preset(), ["gestalt-services"])
+        program = build.folder(appliance.preset()) / "services" / "gestalt-services"
+        begin = time.monotonic()
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen([program, "--config", self.folder / "services.json"], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
+        while time.monotonic() - begin < START_SECONDS:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if self.ask("GET", "/health")[0] == 200:
+                    self.ready_seconds = time.monotonic() - begin
+                    return self
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.01)
+        self.__exit__()
+        raise Failure("gestalt-services did not start:\n" + (self.folder / "log").read_text()[-2000:])
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def resident_mib(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    def ask(self, method, path, body=None, headers=None, over="unix"):
+        """(status, headers, text) of one request."""
+        connection = UnixConnection(self.socket) if over == "unix" else http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body=json.dumps(body) if body is not None else None,
+                               headers={"Content-Type": "application/json", **(headers or {})})
+            reply = connection.getresponse()
+            return reply.status, dict(reply.getheaders()), reply.read().decode(errors="replace")
+        finally:
+            connection.close()
