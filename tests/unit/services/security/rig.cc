@@ -29,12 +29,13 @@ void SecurityRig::setup() {
 
 void SecurityRig::teardown() {
   if (host) host->stop();
+  workers.reset();  // joins: what still runs there uses the host
   host.reset();
-  workers.reset();
 }
 
 void SecurityRig::restart() {
   if (host) host->stop();
+  workers.reset();
   host.reset();
   workers = std::make_unique<sys::WorkerPool>(sys::WorkerPool::Limits{.threads = 2});
   base::Json json = UNWRAP(base::parse_json(config));
