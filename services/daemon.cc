@@ -9,6 +9,8 @@
 #include "common/sys/loop_timers.h"
 #include "common/sys/shared_file.h"
 #include "services/audit/service.h"
+#include "services/change/service.h"
+#include "services/event/service.h"
 #include "services/framework/running_host.h"
 #include "services/front.h"
 #include "services/meta/service.h"
@@ -33,6 +35,9 @@ constexpr ServiceMaker kMakers[] = {
     {"task", task::make_task},
     {"security", security::Security::make},
     {"meta", meta::Meta::make},
+    {"event", event::make_event_service},
+    {"kafka", event::make_confluent_service},
+    {"change", change::make_change_service},
 };
 // What every process has, whatever else it hosts.
 constexpr std::string_view kAlways[] = {"audit", "task"};

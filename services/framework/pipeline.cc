@@ -191,7 +191,8 @@ Result<bool> Pipeline::admit(store::Reader& reader) {
   TRY(authorise(reader));
   TRY(validate());
   if (row_.kind == Kind::query) return false;
-  if (!state_.dryrun && !trusted_) {
+  // A released call brings the key of what held it, so that it runs once whatever dies meanwhile.
+  if (!state_.dryrun && (!trusted_ || request_.find_header("idempotency-key"))) {
     key_ = TRY(read_idempotency_key(request_, call_.caller()));
     if (key_) reply_ = TRY(find_reply(reader, *key_, call_.now()));
     if (reply_) return true;
@@ -274,6 +275,14 @@ Result<Reply> Pipeline::begin_async() {
   if (Result<void> outcome = host_.store().write([&](store::Writer& writer) -> Result<void> {
         state_.forget_effects();
         state_.reader = state_.writer = &writer;
+        // The runner performs the call as one that was released: the gate is asked here.
+        const auto held = host_.gate_ != nullptr && !row_.has(kUngated)
+                              ? TRY(host_.gate_->hold(call_))
+                              : std::optional<Reply>();
+        if (held) {
+          reply = *held;
+          return record(writer, reply);
+        }
         const std::string id = TRY(
             call_.task({.verb = row_.name, .resource = row_.service, .runner = "framework.perform"},
                        call_.capture()));

@@ -463,6 +463,8 @@ Result<rest::Response> RunningHost::perform(const Json& captured) {
   request.body = captured.value("raw", "");
   const std::string type = captured.value("content_type", "");
   if (!type.empty()) request.headers["content-type"] = type;
+  const std::string key = captured.value("idempotency_key", "");
+  if (!key.empty()) request.headers["idempotency-key"] = key;
   for (const Json& pair : captured["query"]) request.query.emplace_back(pair.at(0), pair.at(1));
   const std::string path = captured.value("path", "");
   std::string encoded;
