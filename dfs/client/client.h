@@ -211,6 +211,7 @@ class Client {
 
   // Leases (client_leases.cc).
   void on_recall(const Recall& recall);
+  void note_release(InodeNumber number, Inode* inode, Lease keeps);
   void give_back(Inode& inode, Lease keep);
   void recall_step(InodeNumber number);
   void forget_in_kernel(Inode& inode);

@@ -29,9 +29,7 @@ void Client::on_recall(const Recall& recall) {
     ++recall_count_;
     Inode* inode = cache_.find(claim.inode);
     if (inode == nullptr || inode->lease <= claim.lease) {
-      const bool is_open = inode != nullptr && inode->opens > 0;
-      if (is_open) inode->is_held = true;
-      to_release_.push_back({claim.inode, inode == nullptr ? Lease::none : inode->lease, is_open});
+      note_release(claim.inode, inode, inode == nullptr ? Lease::none : inode->lease);
       continue;
     }
     if (inode->pins == 0 || inode->is_recalled) {
@@ -47,6 +45,14 @@ void Client::on_recall(const Recall& recall) {
         });
   }
   if (!to_release_.empty()) send_releases();
+}
+
+// The server holds what is open for whoever keeps no lease of it; with one, whoever takes the last
+// name away asks for it.
+void Client::note_release(InodeNumber number, Inode* inode, Lease keeps) {
+  const bool is_open = inode != nullptr && inode->opens > 0;
+  if (is_open && keeps == Lease::none) inode->is_held = true;
+  to_release_.push_back({number, keeps, is_open});
 }
 
 void Client::give_back(Inode& inode, Lease keep) {
@@ -139,9 +145,7 @@ void Client::forget_in_kernel(Inode& inode) {
 void Client::finish_recall(Inode& inode) {
   const Lease keep = std::min(inode.lease, inode.keep);
   cache_.reduce(inode, keep);
-  const bool is_open = inode.opens > 0;
-  if (is_open) inode.is_held = true;
-  to_release_.push_back({inode.number, keep, is_open});
+  note_release(inode.number, &inode, keep);
   inode.is_recalled = false;
   inode.keep = Lease::write;
   if (!release_timer_)
