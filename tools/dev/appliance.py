@@ -10,7 +10,7 @@ import run
 import testbed
 from say import Failure
 
-DAEMONS = ("netfwd", "dfs-meta", "dfs-storage", "masterd", "agentd")
+DAEMONS = ("netfwd", "dfs-meta", "dfs-storage", "masterd", "agentd", "services")
 MASTER_PORT = 8080
 IMAGE_ON_NODE = "/var/lib/gestalt/sample/guestbook"
 VOLUME = {"containerPath": "/data", "external": {"name": "sample", "provider": "gestalt", "size": 64}, "mode": "RW"}
