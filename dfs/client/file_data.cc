@@ -33,6 +33,10 @@ ObjectPlace FileData::place_of(const Inode& inode) const {
   return {terms_.volume, terms_.epoch, attributes.group, attributes.object};
 }
 
+bool FileData::is_dead(const Inode& inode) {
+  return inode.record.attributes.links == 0 && inode.opens == 0 && !inode.is_folder();
+}
+
 bool FileData::is_flushed(const FileState& state, std::uint64_t generation) {
   return state.dirty.oldest() > generation && state.oldest_flight() > generation;
 }
@@ -177,8 +181,6 @@ void FileData::maybe_cut(Inode& inode) {
   FileState& state = inode.state();
   Attributes& attributes = inode.record.attributes;
   if (attributes.cut_to == kNoCut || state.is_cutting || is_dead(inode)) return;
-  // Nothing of ours comes on top of it: whoever has the file open makes it.
-  if (is_left(inode) && inode.pending == 0) return;
   if (log_->durable() < state.cut_after) {
     // Somebody writes behind it already; its when_durable() comes back here.
     if (!state.dirty.empty() && !std::exchange(state.is_cut_asked, true))
@@ -202,7 +204,7 @@ void FileData::maybe_cut(Inode& inode) {
                     inode.record.attributes.cut_to = kNoCut;
                     own.cut_done = size;
                     own.is_sized = true;
-                    if (!is_left(inode)) log_->append_data(inode);
+                    if (!is_dead(inode)) log_->append_data(inode);
                   }
                   own.is_blocked = true;
                   own.cursor = 0;

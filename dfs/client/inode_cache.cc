@@ -103,7 +103,6 @@ Dentry& InodeCache::take_name(Inode& folder, std::string_view name, InodeNumber 
 void InodeCache::reduce(Inode& inode, Lease keeps) {
   if (inode.lease <= keeps) return;
   inode.lease = keeps;
-  inode.is_private = false;
   if (keeps != Lease::none) return;
   inode.is_known = false;
   inode.has_rest = false;

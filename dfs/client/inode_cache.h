@@ -79,9 +79,8 @@ struct Inode {
   std::uint64_t reads = 0;  // begun and ended, ever
   std::uint32_t reads_under_way = 0;
   std::uint32_t opens = 0;
-  std::uint32_t pins = 0;   // operations that gather leases and want to keep this one
-  bool is_held = false;     // the server keeps it alive for us (HoldOp or ReleasedLease)
-  bool is_private = false;  // made here, and no other client can have come to it since
+  std::uint32_t pins = 0;  // operations that gather leases and want to keep this one
+  bool is_held = false;    // the server keeps it alive for us (HoldOp or ReleasedLease)
   // Of a folder.
   Names names;
   bool is_complete = false;  // all names are here
