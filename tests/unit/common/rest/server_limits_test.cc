@@ -128,7 +128,8 @@ TEST(ServerLimits, health_is_answered_during_a_flood_from_the_same_address) {
   std::sort(times.begin(), times.end());
   // The target is 100 ms at the 99th of 100; the machine of a test may be busy.
   CHECK_TRUE(times[45] < milliseconds(1000));
-  CHECK_TRUE(flood.answered() > 100);
+  // What is within the rate is served all the same: more than the burst, as the bucket fills.
+  rig.wait_until([&] { return flood.answered() > 100; });
 }
 
 TEST(ServerLimits, a_newcomer_takes_the_place_of_one_that_waits_for_a_request) {
