@@ -57,7 +57,8 @@ class Daemon:
         self.socket = folder / "services.sock"
         self.port = free_port()
         settings = {"listen": [{"unix": str(self.socket)}, {"address": "127.0.0.1", "port": self.port}],
-                    "state": str(folder / "state"), **(config or {})}
+                    "state": str(folder / "state"), "settings": {"security": {"credentialsFile": str(folder / "admin.json")}},
+                    **(config or {})}
         (folder / "services.json").write_text(json.dumps(settings))
         self.process = None
         self.ready_seconds = 0.0
