@@ -13,6 +13,7 @@ import time
 import appliance
 import build
 from say import Failure
+from shows.services_process import free_port
 
 START_SECONDS = 20
 
@@ -41,12 +42,6 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self.path))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Daemon:
