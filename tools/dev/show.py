@@ -31,10 +31,15 @@ SHOWS = {
 }
 
 
+def listing():
+    width = max(map(len, SHOWS))
+    return "\n".join(f"  {name:{width}}  {module.ABOUT}" for name, module in SHOWS.items())
+
+
 def add_arguments(parser):
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(f"  {name:15} {module.ABOUT}" for name, module in SHOWS.items())
-    parser.add_argument("name", nargs="*", metavar="NAME", help="which (default: all)")
+    parser.epilog = listing()
+    parser.add_argument("name", nargs="*", metavar="NAME", help="which, or `all`; with none, the list")
     parser.add_argument("--backend", choices=["iptables", "nftables"], help="of `firewall`: the packet filter (default: what netfwd chooses)")
     parser.add_argument("--smoke", action="store_true", help="a short form with fewer rounds")
 
@@ -48,11 +53,15 @@ def run_one(name, smoke, backend=None):
 
 
 def main(arguments):
-    unknown = [name for name in arguments.name if name not in SHOWS]
+    if not arguments.name:
+        print(listing(), flush=True)
+        return
+    names = list(SHOWS) if arguments.name == ["all"] else arguments.name
+    unknown = [name for name in names if name not in SHOWS]
     if unknown:
         raise Failure(f"there is no show {unknown[0]}: " + ", ".join(SHOWS))
     missed = []
-    for name in arguments.name or SHOWS:
+    for name in names:
         try:
             run_one(name, arguments.smoke, arguments.backend)
         except Failure as problem:
