@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container of meta as an application of Marathon, and what Marathon says as a report for meta.
+// Pure.
+//
+// Used by service.cc. What Marathon keeps as labels is how load balancer and firewall follow: an
+// exposed port has HAPROXY_GROUP and HAPROXY_n_VHOST, which masterd hands to netfw.
+// Threads: plain functions. Source: services.md 1b (Provisioning), Marathon 1.11 REST API.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/json.h"
+#include "common/base/result.h"
+
+namespace services::launcher {
+
+// "/gestalt/ORG/NAME-12345678": stays the same while the container's name and organisation do.
+std::string app_id_of(const base::Json& container);
+
+// What the operator of a cluster lets containers be.
+struct Terms {
+  bool processes = false;  // without an image, as commands of the node's own file system
+};
+// The application without its id. `container`: as meta gives it (services/meta/api/containers.h);
+// "env" at its top is the environment with what it inherits. Errors: invalid_argument field_*, with
+// a pointer within the container ("/properties/image").
+base::Result<base::Json> app_of(const base::Json& container, const Terms& terms);
+
+struct Seen {
+  std::string status;  // RUNNING, STAGED, SCALING, SUSPENDED, WAITING, UNHEALTHY
+  std::int64_t running = 0;
+  std::int64_t healthy = 0;
+  std::int64_t staged = 0;
+  std::int64_t unhealthy = 0;
+  base::Json instances = {};          // [{id, host, ports, started}]
+  base::Json service_addresses = {};  // {PORT NAME: {host, port, protocol}}
+  bool is_settled = false;            // as many run as shall, and nothing is under way
+};
+Seen seen_of(const base::Json& app);
+
+}  // namespace services::launcher
