@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Shows ./dev lint a source that clang-tidy objects to, and ./dev coverage a program of which half has run."""
+"""Shows ./dev lint a source that clang-tidy objects to, ./dev coverage a program of which half has run, and what a long program tells."""
+import io
 import json
 import os
 import pathlib
@@ -12,6 +13,8 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "dev"))
 import clang_tidy
 import coverage
+import run
+import say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WRONG = "#include <string>\nint length(std::string text) { return text.size() == 0 ? 1 : 2; }\n"
@@ -71,6 +74,68 @@ class Coverage(unittest.TestCase):
         for path, module in (("common/rest/a.cc", "common/rest"), ("netfw/haproxy/x/a.cc", "netfw/haproxy"), ("cli/a.cc", "cli"),
                              ("tests/unit/cli/a.cc", None), ("../usr/include/c++/12/map", None), ("dev", None)):
             self.assertEqual(module, coverage.module_of(path), path)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Progress(unittest.TestCase):
+    def counter(self, out):
+        self.time = 0.0
+        return say.Counter("building", out, lambda: self.time)
+
+    def pass_time(self, counter, seconds, done, total=10):
+        self.time += seconds
+        counter.count(done, total)
+        counter.tick()
+
+    def test_a_log_gets_a_line_every_15_seconds_and_one_at_the_end(self):
+        out = io.StringIO()
+        counter = self.counter(out)
+        for done in range(1, 9):
+            self.pass_time(counter, 8, done)
+        counter.count(10, 10)
+        counter.end()
+        self.assertEqual(["  building: 2/10, about 64 s left", "  building: 4/10, about 48 s left", "  building: 6/10, about 32 s left",
+                          "  building: 8/10, about 16 s left", "  building: 10/10"], out.getvalue().splitlines())
+
+    def test_a_terminal_sees_one_line_that_changes(self):
+        out = Terminal()
+        counter = self.counter(out)
+        self.pass_time(counter, 1, 3)
+        self.pass_time(counter, 1, 10)
+        counter.end()
+        self.assertEqual(1, out.getvalue().count("\n"))
+        self.assertIn("\r  building: 3/10\x1b[K\r  building: 10/10", out.getvalue())
+
+    def test_a_program_without_a_count_tells_that_it_goes_on(self):
+        out = io.StringIO()
+        counter = self.counter(out)
+        self.time = 16
+        counter.tick()
+        self.assertEqual("  building: 16 s so far\n", out.getvalue())
+
+    def test_a_short_program_says_nothing(self):
+        out = io.StringIO()
+        self.counter(out).end()
+        self.assertEqual("", out.getvalue())
+
+    def test_the_count_is_read_from_what_ninja_and_ctest_write(self):
+        for text, count in (("[1/7] CXX a.o\n[3/7] CXX b.o\n", (3, 7)), ("      Start 4: a\n 2/50 Test  #4: a ... Passed\n", (2, 50)),
+                            ("see [1/2] here\n", (0, 0))):
+            with tempfile.TemporaryDirectory(prefix="tidy-test-") as folder:
+                log = pathlib.Path(folder, "log")
+                counter = self.counter(io.StringIO())
+                with open(log, "wb") as sink:
+                    process = subprocess.Popen(["printf", "%s", text], stdout=sink)
+                self.assertEqual(0, run.wait(process, log, counter))
+                self.assertEqual(count, (counter.done, counter.total), text)
+
+    def test_a_program_that_fails_shows_the_end_of_its_log(self):
+        with tempfile.TemporaryDirectory(prefix="tidy-test-") as folder, self.assertRaisesRegex(say.Failure, "(?s)no such.*status 3.*Mend it"):
+            run.quiet(["sh", "-c", "echo no such thing; exit 3"], "making", pathlib.Path(folder, "log"), "Mend it.")
 
 
 if __name__ == "__main__":

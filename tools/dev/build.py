@@ -27,7 +27,7 @@ def build(preset, targets=()):
     with say.step(f"build {preset}" + (f" ({' '.join(targets)})" if targets else "")):
         configure(preset)
         run.quiet(["ninja", "-C", folder(preset), "-j", jobs(), *targets], f"building {preset}",
-                  folder(preset) / "build.log")
+                  folder(preset) / "build.log", env={"NINJA_STATUS": "[%f/%t] "})
 
 
 def install(preset, destination):

@@ -46,20 +46,21 @@ def children_cpu():
 def ctest(preset, label, extra=()):
     """Runs the tests of a label and returns CTest's closing lines. No test at all is a failure."""
     argv = ["ctest", "--test-dir", str(build.folder(preset)), "-L", f"^{label}$", "-j", str(build.jobs()),
-            "--output-on-failure", "--no-tests=error", "--progress", *extra]
+            "--output-on-failure", "--no-tests=error", *extra]
     say.note(f"ctest {preset} {label}")
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors="replace")
-    closing = re.search(r"^\d+% tests passed.*", done.stdout, re.MULTILINE | re.DOTALL)
-    if done.returncode != 0:
-        print(done.stdout, flush=True)
+    log = build.folder(preset) / "ctest.log"
+    status = run.logged(argv, f"tests of {preset}", log)
+    said = log.read_text(errors="replace")
+    closing = re.search(r"^\d+% tests passed.*", said, re.MULTILINE | re.DOTALL)
+    if status != 0:
+        print(said, flush=True)
         raise Failure(f"tests of {preset} with label {label} failed. One of them alone: "
                       f"ctest --test-dir build/{preset} -R NAME --output-on-failure")
     if closing is None:
-        raise Failure(f"CTest said nothing about the tests of {preset} with label {label}:\n{done.stdout[-2000:]}")
+        raise Failure(f"CTest said nothing about the tests of {preset} with label {label}:\n{said[-2000:]}")
     print(closing.group(0).strip(), flush=True)
     # CTest takes a test that does not run for none that fails; here it is one.
-    left_out = re.findall(r"^\s*\d+ - (\S+) \((?:Skipped|Disabled)\)", done.stdout, re.MULTILINE)
+    left_out = re.findall(r"^\s*\d+ - (\S+) \((?:Skipped|Disabled)\)", said, re.MULTILINE)
     if left_out:
         raise Failure(f"tests of {preset} with label {label} that did not run: {', '.join(left_out)}")
     return closing.group(0).splitlines()[0]
