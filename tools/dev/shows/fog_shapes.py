@@ -9,9 +9,7 @@ import pathlib
 import re
 import urllib.parse
 
-import build
-
-from . import services_process
+from shows import services
 
 ABOUT = "every call that the original command line client sends is answered with the fields that it reads"
 DATA = pathlib.Path(__file__).with_name("fog_shapes.json")
@@ -147,9 +145,9 @@ def judge(data, client, call):
 
 def show(report):
     data = json.loads(DATA.read_text())
-    build.build("debug", ["gestalt-services"])
-    with services_process.running("debug", people={"fog": "a-password-for-this-show"}) as services:
-        client = Client(services.port)
+    with services.scratch("fog") as folder, services.Daemon(folder, preset="debug") as daemon:
+        daemon.add_administrator("fog", "a-password-for-this-show")
+        client = Client(daemon.port)
         client.kept.update({"username": "fog", "password": "a-password-for-this-show"})
         fields, good = 0, 0
         for call in data["calls"]:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the shows of the services share: a daemon of its own in a scratch folder, on the host, and requests to it."""
+import base64
 import contextlib
 import http.client
 import json
@@ -13,9 +14,14 @@ import time
 import appliance
 import build
 from say import Failure
-from shows.services_process import free_port
 
-START_SECONDS = 20
+START_SECONDS = 60
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def storm():
@@ -47,8 +53,8 @@ class UnixConnection(http.client.HTTPConnection):
 class Daemon:
     """gestalt-services with a store of its own. On its unix socket the caller is root, the node's administrator."""
 
-    def __init__(self, folder, config=None):
-        self.folder = folder
+    def __init__(self, folder, config=None, preset=None):
+        self.folder, self.preset = folder, preset or appliance.preset()
         self.socket = folder / "services.sock"
         self.port = free_port()
         settings = {"listen": [{"unix": str(self.socket)}, {"address": "127.0.0.1", "port": self.port}],
@@ -59,8 +65,15 @@ class Daemon:
         self.ready_seconds = 0.0
 
     def __enter__(self):
-        build.build(appliance.preset(), ["gestalt-services"])
-        program = build.folder(appliance.preset()) / "services" / "gestalt-services"
+        build.build(self.preset, ["gestalt-services"])
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        """Starts the process on what the folder holds and waits until it is ready."""
+        program = build.folder(self.preset) / "services" / "gestalt-services"
         begin = time.monotonic()
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([program, "--config", self.folder / "services.json"], stdin=subprocess.DEVNULL,
@@ -72,15 +85,15 @@ class Daemon:
                     return self
             if self.process.poll() is not None:
                 break
-            time.sleep(0.01)
-        self.__exit__()
+            time.sleep(0.005)
+        self.stop()
         raise Failure("gestalt-services did not start:\n" + (self.folder / "log").read_text()[-2000:])
 
-    def __exit__(self, *_):
+    def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -99,3 +112,24 @@ class Daemon:
             return reply.status, dict(reply.getheaders()), reply.read().decode(errors="replace")
         finally:
             connection.close()
+
+    def must(self, method, path, body=None, headers=None):
+        """The JSON of an answer that has to be a good one."""
+        status, _, text = self.ask(method, path, body, headers)
+        if status >= 300:
+            raise Failure(f"{method} {path}: {status} {text}")
+        return json.loads(text) if text else None
+
+    def administrator_key(self):
+        """The Authorization header of the key that the first boot made."""
+        made = json.loads((self.folder / "admin.json").read_text())
+        return "Basic " + base64.b64encode(f"{made['apiKey']}:{made['apiSecret']}".encode()).decode()
+
+    def add_administrator(self, name, password):
+        """Somebody with a password who may do everything, known to meta too."""
+        self.must("POST", "/meta/sync")
+        self.must("POST", "/security/root/accounts", {
+            "username": name, "firstName": name, "lastName": name,
+            "credential": {"credentialType": "GestaltPasswordCredential", "password": password},
+            "rights": [{"grantName": "**"}]})
+        self.must("POST", "/meta/sync")
