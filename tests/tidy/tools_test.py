@@ -76,6 +76,29 @@ class Coverage(unittest.TestCase):
             self.assertEqual(module, coverage.module_of(path), path)
 
 
+class Completion(unittest.TestCase):
+    SCRIPT = 'source completions/dev; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _gestalt_dev; printf "%s\\n" "${COMPREPLY[@]}"'
+
+    def offered(self, *words):
+        with tempfile.TemporaryDirectory(prefix="tidy-test-") as folder:
+            program = pathlib.Path(folder, "dev")  # not ./dev itself, which wants to be root
+            program.write_text(f'#!/bin/sh\nexec {sys.executable} -B "{ROOT}/tools/dev" "$@"\n')
+            program.chmod(0o755)
+            done = subprocess.run(["bash", "-c", self.SCRIPT, "bash", str(program), *words], cwd=ROOT, capture_output=True, text=True, check=True)
+        self.assertEqual("", done.stderr)
+        return done.stdout.split()
+
+    def test_verbs_and_what_they_take(self):
+        self.assertEqual(["up"], self.offered("u"))
+        self.assertIn("coverage", self.offered(""))
+        self.assertEqual(["unit"], self.offered("test", "un"))
+        self.assertEqual(["heal"], self.offered("show", "he"))
+        self.assertEqual(["--smoke"], self.offered("show", "heal", "--sm"))
+        self.assertEqual(["app_fuzz"], self.offered("fuzz", "app"))
+        self.assertEqual(["--follow"], self.offered("logs", "--fo"))
+        self.assertEqual([], self.offered("shell", "n"))
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
