@@ -18,6 +18,7 @@
 #include "common/sys/journal.h"
 #include "common/sys/loop_timers.h"
 #include "common/sys/tcp_net.h"
+#include "dfs/api/introduction.h"
 #include "dfs/fuse/command_line.h"
 
 namespace {
@@ -104,7 +105,8 @@ class Program {
         line_(line),
         background_(background),
         timers_(loop),
-        net_(sys::make_tcp_net(loop)),
+        net_(dfs::introduce_links(sys::make_tcp_net(loop),
+                                  base::system_rng().below(UINT64_MAX) + 1)),
         mount_(std::make_unique<dfs::fuse::Mount>(loop, line.mount)) {}
 
   Result<void> start() {

@@ -5,6 +5,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/crc32c.h"
+#include "dfs/api/limits.h"
 
 namespace dfs::storage {
 namespace {
@@ -47,7 +48,7 @@ Result<Operation> decode_operation(std::string_view bytes) {
 }
 
 Result<void> check_range(std::uint64_t offset, std::uint64_t size) {
-  if (offset > kFileMax || size > kFileMax - offset)
+  if (offset > kObjectMax || size > kObjectMax - offset)
     return Error{Code::invalid_argument, "the range ends behind the largest file's end",
                  "range_invalid"};
   return {};

@@ -8,6 +8,7 @@
 #include "common/sys/loop_timers.h"
 #include "common/sys/posix_disk.h"
 #include "common/sys/tcp_net.h"
+#include "dfs/api/introduction.h"
 #include "dfs/replication/journal.h"
 #include "dfs/replication/loop_disk_queue.h"
 #include "dfs/replication/rpc_peers.h"
@@ -36,7 +37,7 @@ class Body final : public rest::DaemonBody {
         config_(std::move(config)),
         tokens_({.file = config_.tokens_file}),
         timers_(context.loop),
-        net_(sys::make_tcp_net(context.loop)),
+        net_(hear_newest_links(sys::make_tcp_net(context.loop))),
         journal_queue_(replication::make_loop_disk_queue(context.loop)),
         checkpoint_queue_(replication::make_loop_disk_queue(context.loop)),
         placing_queue_(replication::make_loop_disk_queue(context.loop)) {}

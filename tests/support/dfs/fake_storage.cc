@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/base/crc32c.h"
+#include "dfs/api/introduction.h"
 
 namespace dfs::testing {
 
@@ -23,8 +24,9 @@ std::vector<std::uint32_t> sums_of(std::string_view data, std::uint64_t offset) 
 }  // namespace
 
 FakeStorage::FakeStorage(sim::World& world, sim::SimNet& network, const std::string& host,
-                         base::Endpoint meta)
+                         base::Endpoint meta, Introductions introductions)
     : world_(world), host_(host), net_(network.host(host)) {
+  if (introductions == Introductions::heard) net_ = hear_newest_links(std::move(net_));
   server_ = *RpcServer::listen(
       *net_, {host, 7863},
       {.request = [this](std::uint8_t kind, std::string_view body, std::string_view data,
@@ -49,18 +51,21 @@ void FakeStorage::register_here() {
 
 void FakeStorage::change(const ObjectPlace& place, std::uint64_t first, std::uint64_t end,
                          std::function<void(std::string&)> apply, Responder responder) {
-  if (place.epoch < epochs_[place.volume])
+  if (epochs == Epochs::checked && place.epoch < epochs_[place.volume])
     return responder.fail(
         {base::Code::failed_precondition, "an older epoch", "stale_epoch", ESTALE});
   for (const auto& [number, range] : under_way_)
-    if (range.object == place.object && range.first < end && first < range.end)
+    // What a link has left behind is carried out before what comes on the next one.
+    if (range.object == place.object && range.first < end && first < range.end &&
+        !range.caller.expired())
       complaint_ = "requests that overlap were under way together";
   const std::uint64_t number = next_++;
-  under_way_[number] = {place.object, first, end};
+  under_way_[number] = {place.object, first, end, responder.caller()};
   const auto kept = std::make_shared<Responder>(std::move(responder));
-  world_.schedule_after(
-      world_.between(std::chrono::microseconds(50), delay_max),
-      [this, number, kept, apply = std::move(apply), object = place.object, alive = alive_] {
+  due_ = std::max(due_ + base::Duration(1),
+                  world_.clock().now() + world_.between(std::chrono::microseconds(50), delay_max));
+  world_.schedule(
+      due_, [this, number, kept, apply = std::move(apply), object = place.object, alive = alive_] {
         if (!*alive) return;
         under_way_.erase(number);
         apply(objects[object]);

@@ -40,6 +40,7 @@ struct SimNet::Connection {
   Side sides[2];
   bool accepted = false;
   bool broken = false;
+  base::Instant lingers_until;
 };
 
 class SimLink final : public base::Link {
@@ -175,8 +176,16 @@ Result<void> SimNet::send(const ConnectionHandle& connection, int from, std::str
 
 void SimNet::break_link(const ConnectionHandle& connection) {
   connection->broken = true;
+  base::Duration lingers{};
+  if (faults.linger_max > base::Duration{}) lingers = world_.between({}, faults.linger_max);
+  connection->lingers_until = world_.clock().now() + lingers;
+  if (lingers > base::Duration{})
+    world_.schedule_after(lingers, [this, connection] { resume(connection, kServer); });
   for (int side : {kClient, kServer}) {
-    world_.schedule_after(delay(), [this, connection, side] {
+    const base::Duration later = side == kServer && lingers > base::Duration{}
+                                     ? lingers + faults.delay_max + base::Duration(1)
+                                     : delay();
+    world_.schedule_after(later, [this, connection, side] {
       end(connection, side, {Code::unavailable, "the link broke", "link_closed"});
     });
   }
@@ -201,8 +210,9 @@ void SimNet::resume(const ConnectionHandle& connection, int to) {
 // An arrival takes the oldest item, whichever it was scheduled for: so order is kept.
 void SimNet::receive(const ConnectionHandle& connection, int to) {
   Side& side = connection->sides[to];
-  const bool waits_for_accept = to == kServer && !connection->accepted;
-  if (waits_for_accept || is_blocked(connection->sides[1 - to].host, side.host)) {
+  const bool waits =
+      to == kServer && (!connection->accepted || world_.clock().now() < connection->lingers_until);
+  if (waits || is_blocked(connection->sides[1 - to].host, side.host)) {
     ++side.stalled;
     return;
   }

@@ -5,7 +5,8 @@
 // 1. Frames of one link keep their order; those of different links overtake each other.
 // 2. What a partition holds up arrives after it is healed, as TCP would send it again, unless the
 // link has ended by then.
-// 3. A link that breaks loses frames at its end; each side learns of it at a time of its own.
+// 3. A link that breaks loses frames at its end; each side learns of it at a time of its own, the
+// serving one perhaps long after the other has connected anew.
 // Threads: the world's. The network outlives all hosts, listeners and links of it.
 #pragma once
 
@@ -24,6 +25,9 @@ struct NetFaults {
   base::Duration delay_min = std::chrono::microseconds(100);
   base::Duration delay_max = std::chrono::milliseconds(2);
   double link_break = 0;  // probability per frame
+  // How long the serving side of a broken link may not hear of it: frames that were under way then
+  // arrive at some time until then.
+  base::Duration linger_max{};
 };
 
 class SimNet {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "dfs/api/introduction.h"
 #include "dfs/client/client.h"
 #include "tests/support/check_result.h"
 #include "tests/support/sim/sim_net.h"
@@ -55,7 +56,9 @@ class Actor {
  public:
   Actor(sim::World& world, sim::SimNet& network, const std::string& name,
         std::vector<base::Endpoint> servers, Options options = {})
-      : world_(world), net_(network.host(name)), kernel(world) {
+      : world_(world),
+        net_(introduce_links(network.host(name), world.rng().below(UINT64_MAX) + 1)),
+        kernel(world) {
     options.servers = std::move(servers);
     options.volume = "data";
     options.host = name;
