@@ -88,9 +88,12 @@ struct InodeRecord {
   std::string target;   // of a symlink
   std::string content;  // while object is 0; shorter than size: zeros follow
   std::vector<Xattr> xattrs;
+  // Another session has it open and no lease: it and its content outlive its last name. Whoever
+  // gets the write lease with this knows for as long as it keeps that lease; it can only end.
+  bool is_open_elsewhere = false;
   template <class Archive>
   void fields(Archive& archive) {
-    archive(attributes, target, content, xattrs);
+    archive(attributes, target, content, xattrs, is_open_elsewhere);
   }
 };
 

@@ -28,6 +28,7 @@ struct DataEntry {
   std::uint64_t offset = 0;  // of the inline content
   std::string content;
   Attributes attributes;
+  std::uint64_t cut_after = 0;  // which cut attributes.cut_to is of, see FileState
 };
 
 class ChangeLog {

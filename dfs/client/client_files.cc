@@ -55,7 +55,7 @@ void Client::release(InodeNumber number) {
   if (inode == nullptr || inode->opens == 0 || --inode->opens > 0) return;
   if (std::exchange(inode->is_held, false) && session_.state() != SessionState::fenced)
     log_.append(DropOp{number}, {inode});
-  if (inode->is_known && inode->record.attributes.links == 0) data_.discard(*inode);
+  if (inode->is_known && FileData::is_dead(*inode)) data_.discard(*inode);
   drop_if_unused(*inode);
 }
 

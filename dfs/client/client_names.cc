@@ -81,6 +81,7 @@ Inode& Client::make_inode(InodeNumber number, Inode& folder, const NewInode& mad
   inode.is_known = inode.has_rest = true;
   // Nobody else knows it before metadata does, and metadata takes it over like this.
   inode.lease = Lease::write;
+  inode.is_private = true;
   inode.is_complete = made.kind == FileKind::folder;
   inode.is_held = !is_named;  // CreateOp without a name holds it
   if (!is_named) return inode;
@@ -166,7 +167,7 @@ void Client::lose_link(Inode& inode, TimeNs time) {
   attributes.changed = time;
   ++attributes.version;
   attributes.links = inode.is_folder() ? 0 : attributes.links - std::min(1U, attributes.links);
-  if (attributes.links == 0 && inode.opens == 0) data_.discard(inode);
+  if (FileData::is_dead(inode)) data_.discard(inode);
 }
 
 void Client::remove(InodeNumber number, std::string name, bool is_folder, Done<Nothing> done) {

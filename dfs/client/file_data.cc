@@ -33,10 +33,6 @@ ObjectPlace FileData::place_of(const Inode& inode) const {
   return {terms_.volume, terms_.epoch, attributes.group, attributes.object};
 }
 
-bool FileData::is_dead(const Inode& inode) {
-  return inode.record.attributes.links == 0 && inode.opens == 0 && !inode.is_folder();
-}
-
 bool FileData::is_flushed(const FileState& state, std::uint64_t generation) {
   return state.dirty.oldest() > generation && state.oldest_flight() > generation;
 }
@@ -181,6 +177,8 @@ void FileData::maybe_cut(Inode& inode) {
   FileState& state = inode.state();
   Attributes& attributes = inode.record.attributes;
   if (attributes.cut_to == kNoCut || state.is_cutting || is_dead(inode)) return;
+  // Nothing of ours comes on top of it: whoever has the file open makes it.
+  if (is_left(inode) && inode.pending == 0) return;
   if (log_->durable() < state.cut_after) {
     // Somebody writes behind it already; its when_durable() comes back here.
     if (!state.dirty.empty() && !std::exchange(state.is_cut_asked, true))
@@ -204,7 +202,7 @@ void FileData::maybe_cut(Inode& inode) {
                     inode.record.attributes.cut_to = kNoCut;
                     own.cut_done = size;
                     own.is_sized = true;
-                    if (!is_dead(inode)) log_->append_data(inode);
+                    if (!is_left(inode)) log_->append_data(inode);
                   }
                   own.is_blocked = true;
                   own.cursor = 0;
@@ -219,6 +217,7 @@ void FileData::seal(DataEntry& entry) {
   Inode& inode = *entry.inode;
   FileState& state = inode.state();
   entry.attributes = inode.record.attributes;
+  entry.cut_after = state.cut_after;
   entry.is_inline = entry.attributes.object == 0;
   if (entry.is_inline) {
     const ByteRange dirty = state.inline_dirty;
@@ -236,9 +235,9 @@ bool FileData::is_prepared(DataEntry& entry) {
   Inode& inode = *entry.inode;
   if (entry.is_inline || is_dead(inode)) return true;
   FileState& state = inode.state();
-  // The growth behind a cut comes after the cut.
+  // The growth behind a cut comes after that cut. A later one is not waited for: it waits for this.
   if (entry.attributes.cut_to != kNoCut && entry.attributes.size > entry.attributes.cut_to &&
-      inode.record.attributes.cut_to != kNoCut) {
+      inode.record.attributes.cut_to != kNoCut && state.cut_after == entry.cut_after) {
     want(inode, entry.generation);
     maybe_cut(inode);
     return false;

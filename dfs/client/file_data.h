@@ -59,7 +59,8 @@ class FileData final : public ChangeLog::Files {
   void flush(Inode& inode, Done<Nothing> done);
   // Where the next data or hole is, of what was flushed.
   void seek(Inode& inode, std::uint64_t offset, SeekFor what, Done<std::uint64_t> done);
-  // Nobody will read it again.
+  // Nobody will read it again: it has no name, and nobody has it open here or elsewhere.
+  static bool is_dead(const Inode& inode) { return is_left(inode) && inode.is_private; }
   void discard(Inode& inode);
 
   bool is_full() const { return dirty_bytes_ + flight_bytes_ >= limits_.dirty_max; }
@@ -84,8 +85,11 @@ class FileData final : public ChangeLog::Files {
   void on_sent(Inode& inode, std::uint64_t offset, const base::Result<ChangeReply>& reply);
   void maybe_cut(Inode& inode);
   void check_barriers(Inode& inode);
+  // Nobody here will change it again; metadata may have dropped it by then.
+  static bool is_left(const Inode& inode) {
+    return inode.record.attributes.links == 0 && inode.opens == 0 && !inode.is_folder();
+  }
   static bool is_flushed(const FileState& state, std::uint64_t generation);
-  static bool is_dead(const Inode& inode);
 
   StorageLink& storage_;
   ChangeLog* log_ = nullptr;

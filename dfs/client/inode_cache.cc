@@ -83,7 +83,10 @@ void InodeCache::take_inode(Inode& inode, const InodeRecord& record, Lease grant
     inode.has_rest = true;
   }
   inode.turn = turn_;
+  // What an answer says of a lease that was here before it is no news.
+  const bool is_new = inode.lease != Lease::write;
   take_lease(inode, granted);
+  if (is_new && inode.lease == Lease::write) inode.is_private = !record.is_open_elsewhere;
 }
 
 Dentry& InodeCache::take_name(Inode& folder, std::string_view name, InodeNumber inode) {
@@ -103,6 +106,7 @@ Dentry& InodeCache::take_name(Inode& folder, std::string_view name, InodeNumber 
 void InodeCache::reduce(Inode& inode, Lease keeps) {
   if (inode.lease <= keeps) return;
   inode.lease = keeps;
+  inode.is_private = false;
   if (keeps != Lease::none) return;
   inode.is_known = false;
   inode.has_rest = false;

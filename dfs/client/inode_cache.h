@@ -81,6 +81,9 @@ struct Inode {
   std::uint32_t opens = 0;
   std::uint32_t pins = 0;  // operations that gather leases and want to keep this one
   bool is_held = false;    // the server keeps it alive for us (HoldOp or ReleasedLease)
+  // Nobody else has it open, and nobody can open it while the write lease is here: it was made
+  // here, or metadata said so with the lease.
+  bool is_private = false;
   // Of a folder.
   Names names;
   bool is_complete = false;  // all names are here

@@ -126,9 +126,11 @@ void Server::handle(const Lookup& request, std::string_view, Responder responder
     LookupReply reply;
     reply.found = *std::move(found);
     reply.folder = leases_.grant(request.folder, request.session, request.want_folder);
-    if (reply.found)
-      reply.inode =
-          leases_.grant(reply.found->attributes.inode, request.session, request.want_inode);
+    if (reply.found) {
+      const InodeNumber inode = reply.found->attributes.inode;
+      reply.inode = leases_.grant(inode, request.session, request.want_inode);
+      reply.found->is_open_elsewhere = state_.is_held_elsewhere(inode, request.session);
+    }
     self->responder.answer(encode(reply));
   };
   begin(std::move(wait));
@@ -146,6 +148,7 @@ void Server::handle(const GetInode& request, std::string_view, Responder respond
     if (!found) return self->responder.fail(found.error());
     GetInodeReply reply;
     reply.inode = *std::move(found);
+    reply.inode.is_open_elsewhere = state_.is_held_elsewhere(request.inode, request.session);
     reply.lease = leases_.grant(request.inode, request.session, request.want);
     self->responder.answer(encode(reply));
   };

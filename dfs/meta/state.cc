@@ -235,6 +235,13 @@ std::optional<Dentry> MetaState::find_dentry(InodeNumber folder, std::string_vie
   return inodes_.find_dentry(folder, name);
 }
 
+bool MetaState::is_held_elsewhere(InodeNumber inode, SessionNumber session) const {
+  const std::optional<StoredInode> found = read_inode(table_, inode);
+  if (!found) return false;
+  const std::uint32_t own = table_.find(hold_key(inode, session)) ? 1 : 0;
+  return found->holds > own;
+}
+
 bool MetaState::inode_exists(InodeNumber inode) const {
   return table_.find(inode_key(inode)).has_value();
 }

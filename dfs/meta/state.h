@@ -60,6 +60,8 @@ class MetaState final : public replication::StateMachine {
                                             std::uint32_t entries_max) const;
   std::optional<Dentry> find_dentry(InodeNumber folder, std::string_view name) const;
   bool inode_exists(InodeNumber inode) const;
+  // Another session than this one holds it.
+  bool is_held_elsewhere(InodeNumber inode, SessionNumber session) const;
   LockList locks(InodeNumber inode) const;
   // Inodes on which the session has locks.
   std::vector<InodeNumber> locked_by(SessionNumber session) const;

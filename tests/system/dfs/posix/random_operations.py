@@ -70,7 +70,8 @@ class Operations:
 
     def create(self, mount):
         name, exclusive = self.name(), self.rng.random() < 0.3
-        flags = os.O_CREAT | os.O_WRONLY | (os.O_EXCL if exclusive else 0) | (os.O_TRUNC if self.rng.random() < 0.2 else 0)
+        # A pipe of that name has no reader: without O_NONBLOCK the call would wait for one for ever.
+        flags = os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK | (os.O_EXCL if exclusive else 0) | (os.O_TRUNC if self.rng.random() < 0.2 else 0)
         mode = self.rng.choice([0o644, 0o600, 0o777])
 
         def run(side):
@@ -92,7 +93,19 @@ class Operations:
     def rename(self, mount):
         old, new = self.name(), self.name()
         flags = self.rng.choices([0, RENAME_NOREPLACE, RENAME_EXCHANGE], [6, 1, 2])[0]
-        return lambda side: renameat2(side.path(mount, old), side.path(mount, new), flags), (mount, "rename", old, new, flags)
+
+        def run(side):
+            names = side.path(mount, old), side.path(mount, new)
+            try:
+                return renameat2(*names, flags)
+            except OSError as problem:
+                if problem.errno != errno.ESTALE:
+                    raise
+            # The kernel cannot find a folder anew that another mount has moved while it holds its lock for renames (see dfs-semantics.md).
+            for name in names:
+                os.path.lexists(name)
+            return renameat2(*names, flags)
+        return run, (mount, "rename", old, new, flags)
 
     def link(self, mount):
         old, new = self.name(), self.name()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What one client sees right after another changed something: twelve probes on two mounts of one volume, each many times.
+"""What one client sees right after another changed something: probes on two mounts of one volume, each many times.
 
     two_mounts.py MOUNT MOUNT [--rounds N]      prints what was wrong, then one JSON line
 """
@@ -76,6 +76,40 @@ def unlink(a, b, number):
     os.unlink(b / "file")
     with fails(errno.ENOENT):
         os.open(a / "file", os.O_RDONLY)
+
+
+@probe
+def nameless(a, b, number):
+    """What was written into a file before its last name or the writer went is there for whoever has it open elsewhere."""
+    for length in (500, 50_000):  # inside its inode, and outside
+        make(a / "file", b"x" * length)
+        with opened(b / "file", os.O_RDWR) as kept:
+            with opened(a / "file", os.O_RDWR) as other:
+                os.unlink((b if number % 3 else a) / "file")
+                os.pwrite(other, b"late", 100)
+            same(os.pread(kept, 6, 99), b"xlatex", "written and closed without a name")
+        make(a / "file", b"x" * length)
+        with opened(a / "file", os.O_RDWR) as kept:
+            same(os.stat(b / "file").st_size, length)
+            os.unlink(a / "file")
+            os.pwrite(kept, b"own", 0)
+            os.fsync(kept)
+            same(os.pread(kept, 4, 0), b"ownx", "unlinked by who has it open, after another looked")
+        make(a / "file", b"x" * length)
+        with opened(b / "file", os.O_RDWR) as kept:
+            with opened(a / "file", os.O_RDWR) as other:
+                os.ftruncate(other, 50)
+                os.pwrite(other, b"grown", length)
+            os.unlink(a / "file")
+            same(os.pread(kept, 100_000, 0), b"x" * 50 + b"\0" * (length - 50) + b"grown", "written and closed before the unlink")
+        make(a / "file", b"x" * length)
+        make(a / "to", b"y" * length)
+        with opened(b / "to", os.O_RDWR) as kept:
+            with opened(a / "to", os.O_RDWR) as other:
+                os.pwrite(other, b"late", 0)
+            os.rename(a / "file", a / "to")
+            same(os.pread(kept, 5, 0), b"latey", "written and closed before it was replaced")
+        os.unlink(a / "to")
 
 
 @probe

@@ -58,6 +58,11 @@ std::string ClientSim::run() {
     if (!storage_->complaint().empty()) wrong += storage_->complaint();
     if (!wrong.empty()) return wrong + "\n" + trace_;
   }
+  for (const Open& open : opens_) {
+    const std::string wrong =
+        check_node(*open.actor, open.file.node, open.file.inode, "an open file");
+    if (!wrong.empty()) return wrong + "\n" + trace_;
+  }
   for (const auto& actor : actors_) {
     const std::string wrong = check_tree(*actor);
     if (!wrong.empty()) return wrong + "\n" + trace_;
@@ -110,6 +115,7 @@ std::string ClientSim::step() {
   const std::size_t who = below(actors_.size());
   Actor& actor = *actors_[who];
   trace_ += "\n" + std::to_string(who) + ": ";
+  if (below(6) == 0) return use_open(actor);
   const std::uint64_t what = below(100);
   if (options_.restarts && below(60) == 0) {
     trace_ += "(restart) ";
@@ -211,18 +217,21 @@ std::string ClientSim::write_file(Actor& actor, const Node& folder, const std::s
       !wrong.empty())
     return wrong;
   if (!inode || found->second->is_folder) return {};
-  ModelNode& node = *found->second;
+  return change_content(actor, *found->second, *inode);
+}
+
+std::string ClientSim::change_content(Actor& actor, ModelNode& node, InodeNumber number) {
   const std::uint64_t size = kSizes[below(std::size(kSizes))];
   const std::uint64_t offset = below(3) == 0 ? 0 : below(node.content.size() + 5000);
-  const std::string text = std::to_string(*inode);
+  const std::string text = std::to_string(number);
   switch (below(8)) {
     case 0: {
       trace_ += "truncate " + text + " to " + std::to_string(size);
       Change change;
       change.size = size;
       const auto changed = actor.wait<Found>(
-          [&](Done<Found> done) { actor.client->change(*inode, change, std::move(done)); });
-      actor.forget_own(*inode);
+          [&](Done<Found> done) { actor.client->change(number, change, std::move(done)); });
+      actor.forget_own(number);
       if (changed) node.content.resize(size);
       return compare("truncate", 0, changed);
     }
@@ -231,30 +240,30 @@ std::string ClientSim::write_file(Actor& actor, const Node& folder, const std::s
       Change change;
       change.mode = static_cast<std::uint32_t>(below(01000));
       const auto changed = actor.wait<Found>(
-          [&](Done<Found> done) { actor.client->change(*inode, change, std::move(done)); });
-      actor.kernel.attributes.erase(*inode);
+          [&](Done<Found> done) { actor.client->change(number, change, std::move(done)); });
+      actor.kernel.attributes.erase(number);
       node.mode = *change.mode;
       return compare("chmod", 0, changed);
     }
     case 2: {
       trace_ += "fsync " + text;
       return compare("fsync", 0, actor.wait<Nothing>([&](Done<Nothing> done) {
-        actor.client->fsync(*inode, below(2) == 0 ? Sync::data : Sync::all, std::move(done));
+        actor.client->fsync(number, below(2) == 0 ? Sync::data : Sync::all, std::move(done));
       }));
     }
     case 3: {
       const std::uint64_t length = 1 + below(10'000);
       trace_ += "punch " + text + " " + std::to_string(offset) + "+" + std::to_string(length);
       const auto done_with = actor.wait<Nothing>([&](Done<Nothing> done) {
-        actor.client->allocate(*inode, 3, {offset, length}, std::move(done));
+        actor.client->allocate(number, 3, {offset, length}, std::move(done));
       });
-      actor.forget_own(*inode);
+      actor.forget_own(number);
       for (std::uint64_t at = offset;
            at < std::min<std::uint64_t>(node.content.size(), offset + length); ++at)
         node.content[at] = 0;
       return compare("punch", 0, done_with);
     }
-    case 4: return lock_file(actor, node, *inode);
+    case 4: return lock_file(actor, node, number);
     default: break;
   }
   trace_ += "write " + text + " " + std::to_string(offset) + "+" + std::to_string(size);
@@ -262,12 +271,49 @@ std::string ClientSim::write_file(Actor& actor, const Node& folder, const std::s
   for (std::size_t i = 0; i < data.size(); ++i)
     data[i] = static_cast<char>('a' + (i * 7 + size + trace_.size()) % 26);
   const auto written = actor.wait<Nothing>([&](Done<Nothing> done) {
-    actor.client->write(*inode, offset, data, false, std::move(done));
+    actor.client->write(number, offset, data, false, std::move(done));
   });
-  actor.forget_own(*inode);
+  actor.forget_own(number);
   if (node.content.size() < offset + size) node.content.resize(offset + size);
   node.content.replace(offset, size, data);
   return compare("write", 0, written);
+}
+
+// Files stay open for a while, and lose their names meanwhile.
+std::string ClientSim::use_open(Actor& actor) {
+  std::vector<std::size_t> mine;
+  for (std::size_t i = 0; i < opens_.size(); ++i)
+    if (opens_[i].actor == &actor) mine.push_back(i);
+  if (mine.size() < 3 && below(2) == 0) {
+    const Result<Place> place = walk(actor, random_folder());
+    if (!place) return say("walk", place.error());
+    const std::string name = random_name();
+    const auto found = place->node->names.find(name);
+    if (found == place->node->names.end() || found->second->is_folder) return {};
+    const Result<InodeNumber> inode = actor.lookup(place->inode, name);
+    if (!inode) return say("lookup", inode.error());
+    trace_ += "open " + std::to_string(*inode);
+    opens_.push_back({&actor, {found->second, *inode}});
+    return compare("open", 0, actor.wait<Opened>([&](Done<Opened> done) {
+      actor.client->open(*inode, below(2) == 0 ? Client::Access::read : Client::Access::write,
+                         false, std::move(done));
+    }));
+  }
+  if (mine.empty()) return {};
+  const std::size_t chosen = mine[below(mine.size())];
+  const Place file = opens_[chosen].file;
+  trace_ += (file.node->links == 0 ? "(nameless) " : "(open) ");
+  switch (below(4)) {
+    case 0:
+      trace_ += "close " + std::to_string(file.inode);
+      actor.client->release(file.inode);
+      opens_.erase(opens_.begin() + static_cast<std::ptrdiff_t>(chosen));
+      return {};
+    case 1:
+      trace_ += "check " + std::to_string(file.inode);
+      return check_node(actor, file.node, file.inode, "an open file");
+    default: return change_content(actor, *file.node, file.inode);
+  }
 }
 
 std::string ClientSim::lock_file(Actor& actor, ModelNode& node, InodeNumber inode) {

@@ -32,6 +32,10 @@ class ClientSim {
     Node node;
     InodeNumber inode = 0;  // as the actor sees it
   };
+  struct Open {
+    Actor* actor = nullptr;
+    Place file;
+  };
   std::string step();
   std::string check_tree(Actor& actor);
   std::string check_node(Actor& actor, const Node& node, InodeNumber inode,
@@ -41,6 +45,8 @@ class ClientSim {
   Node random_folder();
   std::string random_name();
   std::string write_file(Actor& actor, const Node& folder, const std::string& name);
+  std::string change_content(Actor& actor, ModelNode& node, InodeNumber number);
+  std::string use_open(Actor& actor);
   std::string lock_file(Actor& actor, ModelNode& node, InodeNumber inode);
   std::string change_names(Actor& actor, std::uint64_t what);
   std::string say(const std::string& what, const base::Error& error) const;
@@ -53,6 +59,7 @@ class ClientSim {
   std::unique_ptr<dfs::testing::FakeStorage> storage_;
   std::vector<std::unique_ptr<Actor>> actors_;
   Model model_;
+  std::vector<Open> opens_;
   std::string trace_;
 };
 
