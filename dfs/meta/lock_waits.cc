@@ -12,6 +12,9 @@ using base::Code;
 using base::Error;
 using Owner = std::pair<SessionNumber, std::uint64_t>;
 
+// More than a client has waits under way; tickets count up, so the oldest is forgotten.
+constexpr std::size_t kGivenUpMax = 1024;
+
 }  // namespace
 
 bool LockWaits::closes_ring(const SetLock& request, const Locks& locks) const {
@@ -65,22 +68,33 @@ std::optional<LockWaits::Wait> LockWaits::take_ready(InodeNumber inode, const Lo
   return std::nullopt;
 }
 
-bool LockWaits::cancel(SessionNumber session, std::uint64_t ticket) {
+Error LockWaits::interrupted() {
+  return {Code::failed_precondition, "the wait was given up", "interrupted", EINTR};
+}
+
+bool LockWaits::is_given_up(SessionNumber session, std::uint64_t ticket) const {
+  const auto tickets = given_up_.find(session);
+  return tickets != given_up_.end() && tickets->second.contains(ticket);
+}
+
+void LockWaits::cancel(SessionNumber session, std::uint64_t ticket) {
+  std::set<std::uint64_t>& tickets = given_up_[session];
+  tickets.insert(ticket);
+  if (tickets.size() > kGivenUpMax) tickets.erase(tickets.begin());
   for (auto& [inode, queue] : waits_) {
     const auto wait = std::find_if(queue.begin(), queue.end(), [&](const Wait& other) {
       return other.request.session == session && other.request.ticket == ticket;
     });
     if (wait == queue.end()) continue;
-    wait->responder.fail(
-        {Code::failed_precondition, "the wait was given up", "interrupted", EINTR});
+    wait->responder.fail(interrupted());
     queue.erase(wait);
     if (queue.empty()) waits_.erase(inode);
-    return true;
+    return;
   }
-  return false;
 }
 
 void LockWaits::drop_session(SessionNumber session, const Error& error) {
+  given_up_.erase(session);
   for (auto at = waits_.begin(); at != waits_.end();) {
     std::erase_if(at->second, [&](Wait& wait) {
       if (wait.request.session != session) return false;
@@ -98,6 +112,7 @@ std::vector<InodeNumber> LockWaits::inodes() const {
 }
 
 void LockWaits::clear() {
+  given_up_.clear();
   const auto waits = std::exchange(waits_, {});
   for (const auto& [inode, queue] : waits) {
     for (const Wait& wait : queue)

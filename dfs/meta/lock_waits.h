@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 
 #include "dfs/api/locks.h"
 #include "dfs/api/rpc.h"
@@ -27,8 +28,11 @@ class LockWaits {
   void add(Wait wait);
   // Takes the first one that `locks` does not hold up.
   std::optional<Wait> take_ready(InodeNumber inode, const LockList& locks);
-  // Errors for the waiter: interrupted. Returns whether there was one.
-  bool cancel(SessionNumber session, std::uint64_t ticket);
+  // Errors for the waiter: interrupted. The ticket is remembered: its request may still be on its
+  // way here, before or after it was on its way to the log, or come again over another link.
+  void cancel(SessionNumber session, std::uint64_t ticket);
+  bool is_given_up(SessionNumber session, std::uint64_t ticket) const;
+  static base::Error interrupted();
   void drop_session(SessionNumber session, const base::Error& error);
   std::vector<InodeNumber> inodes() const;
   bool has(InodeNumber inode) const { return waits_.contains(inode); }
@@ -38,6 +42,7 @@ class LockWaits {
 
  private:
   std::map<InodeNumber, std::deque<Wait>> waits_;
+  std::map<SessionNumber, std::set<std::uint64_t>> given_up_;  // the newest of each session
 };
 
 }  // namespace dfs::meta

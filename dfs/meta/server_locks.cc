@@ -53,6 +53,8 @@ void Server::try_lock(const SetLock& request, const WaitHandle& waiting) {
             }
             if (done.error().reason != "lock_held" || !request.wait || reign != reign_)
               return responder.fail(done.error());
+            if (lock_waits_.is_given_up(request.session, request.ticket))
+              return responder.fail(LockWaits::interrupted());
             const auto locks = [this](InodeNumber inode) { return state_.locks(inode); };
             if (lock_waits_.closes_ring(request, locks))
               return responder.fail({Code::failed_precondition,

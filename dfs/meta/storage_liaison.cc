@@ -86,6 +86,7 @@ void StorageLiaison::start() {
 void StorageLiaison::stop() {
   started_ = false;
   seen_.clear();
+  replaced_.clear();
   clients_.clear();
   removing_.clear();
   removed_.clear();
@@ -125,9 +126,26 @@ std::vector<StorageView> StorageLiaison::view() const {
   return views;
 }
 
-std::uint64_t StorageLiaison::bytes_free() const {
+std::uint64_t StorageLiaison::bytes_used() const {
   std::uint64_t sum = 0;
-  for (const auto& [node, seen] : seen_) sum += seen.bytes_free;
+  for (const auto& [number, volume] : state_.volumes()) sum += volume.bytes_used;
+  return sum;
+}
+
+void StorageLiaison::note_seen(const std::string& node, std::uint64_t bytes_free) {
+  seen_[node] = {timers_.clock().now(), bytes_free, bytes_used()};
+}
+
+// What was taken since a server's report is not in it: all servers are assumed to have their part.
+std::uint64_t StorageLiaison::bytes_free() const {
+  const std::uint64_t used = bytes_used();
+  const std::uint64_t parts = std::max<std::size_t>(seen_.size(), 1);
+  std::uint64_t sum = 0;
+  for (const auto& [node, seen] : seen_) {
+    const std::uint64_t grown = used - std::min(used, seen.bytes_used);
+    const std::uint64_t taken = grown / parts * std::min<std::uint64_t>(parts, options_.copies);
+    sum += seen.bytes_free - std::min(seen.bytes_free, taken);
+  }
   const std::size_t copies = std::clamp<std::size_t>(state_.storage().size(), 1, options_.copies);
   return sum / copies;
 }
@@ -154,7 +172,7 @@ void StorageLiaison::register_storage(const RegisterStorage& request, Responder 
   };
   const auto known = state_.storage().find(node);
   if (known != state_.storage().end()) {
-    seen_[node] = {timers_.clock().now(), request.bytes_free};
+    note_seen(node, request.bytes_free);
     if (known->second.node == request.node &&
         known->second.bytes_capacity == request.bytes_capacity)
       return answer(responder);
@@ -169,7 +187,7 @@ void StorageLiaison::register_storage(const RegisterStorage& request, Responder 
              if (!applied) return waiting->fail(applied.error());
              const Result<Nothing> done = decode_answer<Nothing>(*applied);
              if (!done) return waiting->fail(done.error());
-             if (!alive.expired()) seen_[node] = {timers_.clock().now(), free};
+             if (!alive.expired()) note_seen(node, free);
              answer(*waiting);
            });
 }
@@ -183,15 +201,71 @@ void StorageLiaison::tick() {
   for (const auto& job : std::vector(fences_)) send_fences(job);
 }
 
-void StorageLiaison::place_copies(base::Instant now) {
-  if (placing_) return;
-  std::map<std::string, std::size_t> alive;
+std::set<std::string> StorageLiaison::missing_nodes(base::Instant now) {
   std::set<std::string> missing;
+  std::map<std::pair<std::string, std::uint16_t>, std::string> addresses;  // of those that are here
+  const auto is_here = [&](const std::string& node) {
+    const auto seen = seen_.find(node);
+    return seen != seen_.end() && now - seen->second.at < kStorageSilence;
+  };
+  for (const auto& [node, record] : state_.storage())
+    if (is_here(node)) addresses[{record.node.host, record.node.port}] = node;
   for (const auto& [node, record] : state_.storage()) {
+    if (is_here(node)) {
+      replaced_.erase(node);
+      continue;
+    }
     const auto seen = seen_.find(node);
     const base::Instant at = seen == seen_.end() ? since_ : seen->second.at;
-    if (seen != seen_.end() && now - at < kStorageSilence) alive[node] = 0;
     if (now - at >= options_.storage_replace_after) missing.insert(node);
+    // Only one disk is served at an address: this one was wiped or taken out.
+    const auto other = addresses.find({record.node.host, record.node.port});
+    if (other == addresses.end()) continue;
+    missing.insert(node);
+    if (replaced_.emplace(node, other->second).second)
+      base::log::warning("META_STORAGE_REPLACED",
+                         "another disk answers at the address of a storage server's disk, and gets "
+                         "its copies",
+                         {{"address", record.node.host + ":" + std::to_string(record.node.port)},
+                          {"gone", node},
+                          {"instead", other->second}});
+  }
+  return missing;
+}
+
+// Once no group counts on them; until then the command is refused.
+void StorageLiaison::forget_replaced(const std::set<std::string>& missing) {
+  for (const auto& [node, other] : replaced_) {
+    const bool is_needed = std::any_of(
+        state_.groups().begin(), state_.groups().end(), [&node = node](const auto& group) {
+          const auto& [number, record] = group;
+          const auto& in_sync = record.configuration.in_sync;
+          return std::find(record.copies.begin(), record.copies.end(), node) !=
+                     record.copies.end() ||
+                 std::find(in_sync.begin(), in_sync.end(), node) != in_sync.end();
+        });
+    if (is_needed || !missing.contains(node) || !state_.storage().contains(node)) continue;
+    placing_ = true;
+    return propose_(
+        encode_command(ForgetStorageCommand{node}),
+        [this, node = node, alive = std::weak_ptr<bool>(alive_)](const Result<std::string>&) {
+          if (alive.expired()) return;
+          placing_ = false;
+          if (!state_.storage().contains(node)) {
+            replaced_.erase(node);
+            seen_.erase(node);
+          }
+        });
+  }
+}
+
+void StorageLiaison::place_copies(base::Instant now) {
+  if (placing_) return;
+  const std::set<std::string> missing = missing_nodes(now);
+  std::map<std::string, std::size_t> alive;
+  for (const auto& [node, record] : state_.storage()) {
+    const auto seen = seen_.find(node);
+    if (seen != seen_.end() && now - seen->second.at < kStorageSilence) alive[node] = 0;
   }
   std::string payload;
   if (state_.groups().empty()) {
@@ -217,7 +291,7 @@ void StorageLiaison::place_copies(base::Instant now) {
       break;
     }
   }
-  if (payload.empty()) return;
+  if (payload.empty()) return forget_replaced(missing);
   placing_ = true;
   propose_(std::move(payload),
            [this, alive_mark = std::weak_ptr<bool>(alive_)](const Result<std::string>&) {

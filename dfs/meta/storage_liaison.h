@@ -46,9 +46,15 @@ class StorageLiaison {
   struct Seen {
     base::Instant at;
     std::uint64_t bytes_free = 0;
+    std::uint64_t bytes_used = 0;  // of all volumes, at that time
   };
   struct FenceJob;
+  void note_seen(const std::string& node, std::uint64_t bytes_free);
+  std::uint64_t bytes_used() const;
   void place_copies(base::Instant now);
+  // Nodes whose copies go to others: silent for too long, or another disk is at their address.
+  std::set<std::string> missing_nodes(base::Instant now);
+  void forget_replaced(const std::set<std::string>& missing);
   void remove_garbage();
   void remove_object(const GarbageRecord& garbage);
   void report_removed();
@@ -66,6 +72,7 @@ class StorageLiaison {
   std::map<std::string, Seen> seen_;
   std::map<std::string, std::unique_ptr<RpcClient>> clients_;
   bool placing_ = false;
+  std::map<std::string, std::string> replaced_;  // disks that are gone, by whom
   std::set<ObjectNumber> removing_;
   std::vector<ObjectNumber> removed_;
   bool reporting_ = false;

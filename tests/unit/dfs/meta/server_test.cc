@@ -238,6 +238,57 @@ TEST(MetaServer, a_file_that_another_removes_lives_while_it_is_open) {
               a.call(GetInode{a.opened.session, file, Lease::none}));
 }
 
+TEST(MetaServer, who_gets_the_write_lease_hears_whether_another_has_the_file_open) {
+  Rig rig;
+  rig.make_volume();
+  Client a(rig, "a"), b(rig, "b");
+  UNWRAP(a.open());
+  UNWRAP(b.open());
+  const InodeNumber root = a.opened.root;
+  const InodeNumber file = a.create(root, "x");
+  const GetInode wanted{a.opened.session, file, Lease::write};
+  const auto by_name = [&](Client& client) {
+    return UNWRAP(client.call(client.lookup_request(root, "x", Lease::none, Lease::write)))
+        .found->is_open_elsewhere;
+  };
+  CHECK_FALSE(UNWRAP(a.call(wanted)).inode.is_open_elsewhere);
+  CHECK_FALSE(by_name(a));
+  // Its own word that it has it open does not count for itself.
+  LONGS_EQUAL(0, a.apply(HoldOp{file}).os_errno);
+  CHECK_FALSE(UNWRAP(a.call(wanted)).inode.is_open_elsewhere);
+  CHECK_TRUE(by_name(b));
+  // Held with the lease given back.
+  b.release({{file, Lease::none, true}});
+  rig.world.run_for(1s);
+  CHECK_TRUE(UNWRAP(a.call(wanted)).inode.is_open_elsewhere);
+  CHECK_TRUE(by_name(a));
+  LONGS_EQUAL(0, b.apply(DropOp{file}).os_errno);
+  CHECK_FALSE(UNWRAP(a.call(wanted)).inode.is_open_elsewhere);
+}
+
+TEST(MetaServer, a_wait_for_a_lock_that_is_given_up_before_it_comes_ends) {
+  Rig rig;
+  rig.make_volume();
+  Client a(rig, "a"), b(rig, "b");
+  UNWRAP(a.open());
+  UNWRAP(b.open());
+  LockRange lock{a.create(a.opened.root, "x"), LockFlavour::posix, LockKind::exclusive, 1};
+  CHECK_OK(a.call(SetLock{a.opened.session, lock, false, 1}));
+  CHECK_OK(b.call(CancelLock{b.opened.session, 5}));
+  CHECK_ERROR(Code::failed_precondition, "interrupted",
+              b.call(SetLock{b.opened.session, lock, true, 5}));
+  // While it is on its way to the log.
+  const auto under_way = b.send(SetLock{b.opened.session, lock, true, 6});
+  const auto cancelled = b.send(CancelLock{b.opened.session, 6});
+  rig.world.run_for(1s);
+  CHECK_TRUE(under_way->has_value() && cancelled->has_value());
+  CHECK_ERROR(Code::failed_precondition, "interrupted", **under_way);
+  // And again, as over a new link.
+  CHECK_ERROR(Code::failed_precondition, "interrupted",
+              b.call(SetLock{b.opened.session, lock, true, 6}));
+  CHECK_ERROR(Code::throttled, "lock_held", b.call(SetLock{b.opened.session, lock, false, 7}));
+}
+
 TEST(MetaServer, locks_wait_in_order_and_a_ring_is_found) {
   Rig rig;
   rig.make_volume();
