@@ -20,7 +20,13 @@ Client::Client(base::Net& net, base::Timers& timers, base::Rng& rng, Kernel& ker
       link_(net, timers, options_.servers,
             {[this](const Recall& recall) { on_recall(recall); }, [this] { session_.reclaim(); }}),
       session_(link_, timers,
-               {[this] { return claims(); }, [this](SessionState state) { on_session(state); }}),
+               {[this] { return claims(); }, [this](SessionState state) { on_session(state); },
+                [this] {
+                  base::log::warning("DFS_SESSION_LOST",
+                                     "the session has ended; changes that were not durable are "
+                                     "gone, a new one is opened");
+                  lose_everything();
+                }}),
       storage_(net, timers, link_),
       data_(storage_, options_.data,
             {[this](const Error& error) { session_.on_error(error); },

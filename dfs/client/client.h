@@ -219,6 +219,7 @@ class Client {
   void send_releases();
   void trim();
   void on_session(SessionState state);
+  void forget_all_in_kernel();
   void lose_everything();
   void reopen();
   std::vector<LeaseClaim> claims();

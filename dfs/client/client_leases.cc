@@ -206,31 +206,37 @@ std::vector<LeaseClaim> Client::claims() {
   return claims;
 }
 
+void Client::forget_all_in_kernel() {
+  for (const auto& [number, inode] : cache_.all()) {
+    if (inode->attributes_in_kernel || inode->pages_in_kernel)
+      kernel_.forget_inode(number, inode->pages_in_kernel);
+    for (auto& [name, dentry] : inode->names)
+      if (std::exchange(dentry.in_kernel, false)) kernel_.forget_name(number, name);
+    inode->attributes_in_kernel = false;
+    inode->pages_in_kernel = false;
+  }
+}
+
 void Client::on_session(SessionState state) {
   switch (state) {
     case SessionState::opening: return;
     case SessionState::live: {
+      storage_.resume();
       for (const Done<Nothing>& call : std::exchange(session_waiters_, {})) call(Nothing{});
       return;
     }
     case SessionState::suspended:
       // Others may change things from now on: the kernel must ask us, and we wait.
-      for (const auto& [number, inode] : cache_.all()) {
-        if (inode->attributes_in_kernel || inode->pages_in_kernel)
-          kernel_.forget_inode(number, inode->pages_in_kernel);
-        for (auto& [name, dentry] : inode->names)
-          if (std::exchange(dentry.in_kernel, false)) kernel_.forget_name(number, name);
-        inode->attributes_in_kernel = false;
-        inode->pages_in_kernel = false;
-      }
+      storage_.hold();
+      forget_all_in_kernel();
       base::log::warning("DFS_SESSION_SUSPENDED",
                          "the metadata servers do not answer, callers wait");
       return;
     case SessionState::lost:
-      base::log::warning("DFS_SESSION_LOST",
-                         "the session has ended; changes that were not durable are gone, opening "
-                         "a new one");
-      lose_everything();
+      // Whether another has taken the volume over, which callers are told apart from a session that
+      // merely ended, the answer to the next opening says; they wait for that.
+      storage_.hold();
+      forget_all_in_kernel();
       return reopen();
     case SessionState::fenced:
       base::log::warning("DFS_FENCED",

@@ -27,6 +27,7 @@ void Session::open(const OpenSession& request, Done<Nothing> done) {
       request,
       [this, sent, done = std::move(done)](Result<OpenSessionReply> reply) {
         if (!reply) return done(reply.error());
+        if (state_ == SessionState::lost) events_.ended();
         terms_ = *std::move(reply);
         valid_until_ = sent + lease() * 9 / 10;
         is_closing_ = false;

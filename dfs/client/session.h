@@ -21,6 +21,7 @@ class Session {
   struct Events {
     std::function<std::vector<LeaseClaim>()> leases;  // all that are held, for a new primary
     std::function<void(SessionState)> changed;
+    std::function<void()> ended;  // a lost one is about to be replaced: nothing of it is left
   };
   Session(MetaLink& link, base::Timers& timers, Events events);
 

@@ -127,7 +127,12 @@ void StorageLink::start(std::uint8_t kind, GroupNumber group, std::string body,
   send(number, call);
 }
 
+void StorageLink::resume() {
+  if (std::exchange(is_held_, false)) send_all();
+}
+
 void StorageLink::send(std::uint64_t number, Call& call) {
+  if (is_held_) return;
   const base::Endpoint* primary = primary_of(call.group);
   if (primary == nullptr) return ask_where();
   std::unique_ptr<RpcClient>& client = clients_[*primary];

@@ -52,6 +52,10 @@ class StorageLink {
             done(decode<typename Request::Reply>(answer->body));
           });
   }
+  // Nothing is sent, nor sent again, until resume(): the session may have ended, and others may be
+  // changing what it had.
+  void hold() { is_held_ = true; }
+  void resume();
   void fail_all(const base::Error& error);
   std::size_t under_way() const { return calls_.size(); }
 
@@ -86,6 +90,7 @@ class StorageLink {
   std::map<std::uint64_t, Call> calls_;
   std::uint64_t next_ = 1;
   bool is_asking_ = false;
+  bool is_held_ = false;
   base::Instant learned_;
   base::TimerHandle again_timer_, slow_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
