@@ -171,6 +171,20 @@ class Servers:
         return (status is not None and len(status["in_sync"]) == self.metadata and self._alive() == self.count and bool(status["groups"])
                 and all(sorted(group["in_sync"]) == sorted(group["copies"]) for group in status["groups"]))
 
+    def storage_nodes(self):
+        """Ids of the disks that answer, by their address."""
+        listed = self.ask(self.leader(), "GET", "/dfs/v1/devices") or {"devices": []}
+        return {device["address"]: device["node"] for device in listed["devices"] if device["alive"]}
+
+    def _is_forgotten(self, node):
+        listed = self.ask(self.leader(), "GET", "/dfs/v1/devices")
+        return listed is not None and all(device["node"] != node for device in listed["devices"])
+
+    def wait_replaced(self, node, seconds=READY_SECONDS):
+        """Another disk has taken the place of this one, with a copy of everything."""
+        self._wait(f"the end of {node}", lambda: self._is_forgotten(node), seconds)
+        self.wait_whole(seconds)
+
     def wait_whole(self, seconds=READY_SECONDS):
         self._wait("copies of everything on every server", self.is_whole, seconds)
 

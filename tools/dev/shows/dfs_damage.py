@@ -70,6 +70,24 @@ def absent(report, servers, mount, seconds):
     report.figure(f"absence of {seconds} s: acknowledged and lost", load.check(), exactly=0)
 
 
+def wiped(report, servers, mount):
+    """A server comes back with an empty disk: it gets the copies of the one that it had, by itself."""
+    say.note("a wiped storage server")
+    box = servers.box
+    name = servers.names[-1]
+    box.output(["sh", "-c", f"head -c 20000000 /dev/urandom > {mount}/before-the-wipe && sync {mount}/before-the-wipe"])
+    content = box.output(["sha256sum", mount / "before-the-wipe"]).split()[0]
+    old = servers.storage_nodes()[servers.address[name]]
+    servers.signal(name, "storage", "KILL")
+    servers.wait_gone(name, "storage")
+    box.output(["sh", "-c", f"rm -rf {servers.state(name)}/data/*"])
+    begin = time.monotonic()
+    servers.start_storage(name)
+    servers.wait_replaced(old)
+    report.figure("wiped storage server: whole again after", time.monotonic() - begin, "s", at_most=60)
+    report.figure("wiped storage server: what was there", box.output(["sha256sum", mount / "before-the-wipe"]).split()[0] == content, exactly=True)
+
+
 def device_full(report, servers, mount):
     """ENOSPC and nothing else while one device is full; reads go on; writes do again once there is room, without a restart."""
     say.note("full device of a storage server")

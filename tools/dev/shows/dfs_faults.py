@@ -99,6 +99,7 @@ def show(report):
             one(report, servers, mount, number, *fault)
         dfs_damage.client_killed(report, servers, mount)
         dfs_damage.absent(report, servers, mount, 5 if report.smoke else 20)
+        dfs_damage.wiped(report, servers, mount)
         if not report.smoke:
             dfs_damage.device_full(report, servers, mount)
         dfs_damage.bits_flipped(report, servers, mount)
