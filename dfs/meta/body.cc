@@ -30,7 +30,9 @@ using replication::NodeId;
 constexpr auto kStopGrace = std::chrono::seconds(3);
 constexpr std::uint32_t kGroup = 1;  // in the journal, which has no other
 constexpr std::size_t kWorkers = 8;
+constexpr auto kJoinRetry = std::chrono::seconds(1);
 constexpr std::string_view kConfigurationPath = "/dfs/meta/configuration";
+constexpr std::string_view kMembersPath = "/dfs/meta/members";
 // Names the disk as one that has been in the group.
 constexpr std::string_view kMemberFile = "member";
 
@@ -44,7 +46,72 @@ class Body final : public rest::DaemonBody {
 
   Result<void> start() {
     TRY(sys::make_folder(config_.state_folder, 0700));
-    TRY(check_not_wiped());
+    if (TRY(may_join())) return join();
+    base::log::warning("META_EMPTY_DISK",
+                       "this server counts as one that has everything, but its folder is empty; it "
+                       "waits until the others have dropped it and then lets them fill it",
+                       {{"name", config_.name}, {"folder", config_.state_folder}});
+    join_later();
+    return {};
+  }
+
+  Result<void> reload(const Json&) override {
+    if (!http_) return {};
+    return http_->reload_certificates();
+  }
+
+  void stop(std::function<void()> done) override {
+    join_timer_.reset();
+    if (!http_) return done();
+    http_->shutdown(kStopGrace, std::move(done));
+  }
+
+ private:
+  // A server that counts as in sync must not answer for what it has lost. That it was there before
+  // is in Coordination too: one that never was has acknowledged nothing, and may begin empty at any
+  // time. One whose disk is empty waits until the others have found it silent and dropped it.
+  Result<bool> may_join() {
+    const std::filesystem::path mark = std::filesystem::path(config_.state_folder) / kMemberFile;
+    std::error_code error;
+    const bool is_marked = std::filesystem::exists(mark, error);
+    const auto tree = TRY(coordination::open_local({.folder = config_.coordination_folder}));
+    std::string seen(kMembersPath);
+    seen.append(1, '/').append(config_.name);
+    const bool was_here = TRY(tree->find(seen)).has_value();
+    if (!is_marked && was_here) {
+      const auto value = TRY(tree->find(std::string(kConfigurationPath)));
+      if (value) {
+        const auto known = TRY(replication::parse_configuration(value->data));
+        const NodeId self(config_.name);
+        if (known.has(self) && known.in_sync.size() == 1)
+          return Error{Code::failed_precondition,
+                       config_.state_folder +
+                           " is empty, and no other server has what was in it; "
+                           "put the folder back",
+                       "member_wiped"};
+        if (known.has(self)) return false;
+      }
+    }
+    if (!was_here) TRY(coordination::ensure_path(*tree, seen));
+    if (!is_marked) TRY(sys::write_file_durably(mark, config_.name + "\n"));
+    return true;
+  }
+
+  void join_later() {
+    join_timer_ = timers_.after(kJoinRetry, [this] {
+      const base::TimerHandle fired = std::move(join_timer_);
+      Result<bool> may = may_join();
+      if (may && !*may) return join_later();
+      const Result<void> joined = may ? join() : Result<void>(may.error());
+      if (joined) return;
+      base::log::failure("META_NOT_JOINED",
+                         "this server could not join the others, ending so that it starts anew",
+                         {{"name", config_.name}}, joined.error());
+      context_.loop.stop();
+    });
+  }
+
+  Result<void> join() {
     net_ = sys::make_tcp_net(context_.loop);
     disk_ = TRY(sys::open_posix_disk(config_.state_folder));
     for (auto* queue : {&journal_queue_, &state_queue_, &coordination_queue_})
@@ -63,31 +130,6 @@ class Body final : public rest::DaemonBody {
     base::log::info("META_STARTED", "the metadata server is ready",
                     {{"name", config_.name}, {"members", std::to_string(config_.members.size())}});
     return {};
-  }
-
-  Result<void> reload(const Json&) override { return http_->reload_certificates(); }
-
-  void stop(std::function<void()> done) override { http_->shutdown(kStopGrace, std::move(done)); }
-
- private:
-  // A server that counts as in sync must not come back with an empty disk: what was acknowledged
-  // might be gone with it.
-  Result<void> check_not_wiped() {
-    const std::filesystem::path mark = std::filesystem::path(config_.state_folder) / kMemberFile;
-    std::error_code error;
-    if (std::filesystem::exists(mark, error)) return {};
-    const auto tree = TRY(coordination::open_local({.folder = config_.coordination_folder}));
-    const auto value = TRY(tree->find(std::string(kConfigurationPath)));
-    if (value) {
-      const auto known = TRY(replication::parse_configuration(value->data));
-      if (known.has(NodeId(config_.name)) && known.epoch > 1)
-        return Error{Code::failed_precondition,
-                     config_.state_folder + " is empty, but " + config_.name +
-                         " counts as a server that has everything; give it another name to let it "
-                         "be filled by the others",
-                     "member_wiped"};
-    }
-    return sys::write_file_durably(mark, config_.name + "\n");
   }
 
   Result<void> start_group() {
@@ -183,6 +225,7 @@ class Body final : public rest::DaemonBody {
   rest::TokenFile tokens_;
   rest::DaemonContext context_;
   sys::LoopTimers timers_;
+  base::TimerHandle join_timer_;
   std::unique_ptr<base::Net> net_;
   std::unique_ptr<base::Disk> disk_;
   std::unique_ptr<BaseStore> store_;

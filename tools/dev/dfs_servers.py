@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file system's own daemons in a sandbox: metadata and storage servers, one of each per host, and mounts."""
 import json
+import shutil
 import subprocess
 import time
 
@@ -208,6 +209,12 @@ class Servers:
     def word(self, name, daemon):
         """What tells a daemon's process from the others on its command line."""
         return f"/{name}/{daemon}.json"
+
+    def wipe_meta(self, name):
+        """Kills a metadata server and empties its disk."""
+        self.signal(name, "meta", "KILL")
+        self.wait_gone(name, "meta")
+        shutil.rmtree(self.state(name) / "meta")
 
     def wait_gone(self, name, daemon):
         self._wait(f"the end of {name}'s {daemon}", lambda: not self.box.succeeds(["pgrep", "--full", self.word(name, daemon)]))

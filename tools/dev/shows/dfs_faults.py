@@ -27,6 +27,9 @@ def faults(servers):
     def killed(name, daemon, start):
         return (lambda: servers.signal(name, daemon, "KILL"), lambda: start(name))
 
+    def wiped(name):
+        return (lambda: servers.wipe_meta(name), lambda: servers.start_meta(name))
+
     def stopped(name, daemon):
         return (lambda: servers.signal(name, daemon, "STOP"), lambda: servers.signal(name, daemon, "CONT"))
 
@@ -53,6 +56,7 @@ def faults(servers):
     return [
         ("kill -9 of the metadata primary", *killed(leader, "meta", servers.start_meta), KILL_MAX),
         ("kill -9 of a metadata member", *killed(other, "meta", servers.start_meta), KILL_MAX),
+        ("a metadata primary comes back with an empty disk", *wiped(leader), KILL_MAX),
         ("kill -9 of a storage server", *killed(other, "storage", servers.start_storage), KILL_MAX),
         ("SIGSTOP of the metadata primary", *stopped(leader, "meta"), CUT_MAX),
         ("SIGSTOP of a storage server", *stopped(other, "storage"), CUT_MAX),
@@ -68,7 +72,8 @@ def faults(servers):
     ]
 
 
-SHORT = ("kill -9 of the metadata primary", "kill -9 of a storage server", "one-way cut: a server hears nothing", "EIO at a storage server's sync")
+SHORT = ("kill -9 of the metadata primary", "a metadata primary comes back with an empty disk",
+         "kill -9 of a storage server", "one-way cut: a server hears nothing", "EIO at a storage server's sync")
 
 
 def one(report, servers, mount, number, name, begin, end, stall_max):
