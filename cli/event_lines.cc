@@ -33,7 +33,7 @@ Tone tone_of(const std::string& type, const std::string& state) {
   return Tone::plain;
 }
 
-std::string detail_of(const Json& body) {
+std::string text_of(const Json& body) {
   std::string text;
   const auto add = [&text](const std::string& piece) {
     if (piece.empty()) return;
@@ -58,7 +58,7 @@ std::string event_line(const ServerEvent& event, const Style& style) {
   if (padded.size() < kTypeWidth) padded.append(kTypeWidth - padded.size(), ' ');
   std::string line = clock_of(text_at(body, "timestamp")) + "  " +
                      paint(padded, tone_of(type, text_at(body, "taskStatus")), style);
-  const std::string detail = printable(detail_of(body));
+  const std::string detail = printable(text_of(body));
   if (!detail.empty()) line += "  " + detail;
   while (line.ends_with(' ')) line.pop_back();
   return line + "\n";

@@ -23,7 +23,7 @@ using KeyBio = Handle<BIO, BIO_free_all>;
 
 Error ed25519_error(const char* what) { return {Code::internal, what, "tls_failed"}; }
 
-const unsigned char* bytes_of(std::string_view text) {
+const unsigned char* octets(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
@@ -59,7 +59,7 @@ Result<Ed25519Key> Ed25519Key::from_public(std::string_view raw) {
   auto state = std::make_unique<State>();
   if (raw.size() == kPublicBytes) {
     state->key.reset(
-        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(raw), raw.size()));
+        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets(raw), raw.size()));
   }
   if (!state->key) {
     return Error{Code::invalid_argument, "a public Ed25519 key has 32 bytes",
@@ -96,7 +96,7 @@ Result<std::string> Ed25519Key::sign(std::string_view text) const {
   if (!context ||
       EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, state_->key.get()) != 1 ||
       EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
-                     bytes_of(text), text.size()) != 1) {
+                     octets(text), text.size()) != 1) {
     return ed25519_error("the text could not be signed");
   }
   return signature;
@@ -106,7 +106,7 @@ bool Ed25519Key::verify(std::string_view text, std::string_view signature) const
   const SignContext context(EVP_MD_CTX_new());
   return context &&
          EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, state_->key.get()) == 1 &&
-         EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(text),
+         EVP_DigestVerify(context.get(), octets(signature), signature.size(), octets(text),
                           text.size()) == 1;
 }
 

@@ -65,6 +65,10 @@ std::uint32_t read_u32(std::string_view bytes) {
   return out;
 }
 
+std::string port_bytes(std::uint16_t port) {
+  return {static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
+}
+
 std::string_view read_text(std::string_view bytes) { return bytes.substr(0, bytes.find('\0')); }
 
 }  // namespace netfw::nft

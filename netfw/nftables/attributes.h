@@ -35,6 +35,8 @@ void for_each_attribute(std::string_view bytes, Visit visit);
 std::uint32_t read_u32(std::string_view bytes);      // big-endian; 0 when too short
 std::string_view read_text(std::string_view bytes);  // up to its ending zero
 
+std::string port_bytes(std::uint16_t port);  // big-endian
+
 // One attribute from the front of `bytes`, which becomes shorter; false at the end.
 bool take_attribute(std::string_view& bytes, std::uint16_t& type, std::string_view& payload);
 

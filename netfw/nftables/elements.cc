@@ -30,10 +30,6 @@ std::string address_bytes(const IpAddress& address) {
   return {reinterpret_cast<const char*>(address.bytes.data()), address.bits() / 8};
 }
 
-std::string port_bytes(std::uint16_t port) {
-  return {static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
-}
-
 // The first address behind the network; empty when there is none.
 std::string end_of(const IpNet& net) {
   std::string out = address_bytes(net.base);

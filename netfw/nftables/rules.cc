@@ -154,10 +154,6 @@ std::string mask_of(const IpNet& net) {
   return out;
 }
 
-std::string port_bytes(std::uint16_t port) {
-  return {static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
-}
-
 void add_source(Builder& out, const Rule& rule, Family family) {
   const Header header = header_of(family);
   if (rule.source) {

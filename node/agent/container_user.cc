@@ -18,7 +18,7 @@ base::Error unknown(std::string_view kind, std::string_view text) {
           "the image has no " + std::string(kind) + " '" + std::string(text) + "'", "user_unknown"};
 }
 
-std::optional<std::uint32_t> number_of(std::string_view text) {
+std::optional<std::uint32_t> id_of(std::string_view text) {
   const auto number = base::parse_int(text, 0, kUidMax);
   if (!number) return std::nullopt;
   return static_cast<std::uint32_t>(*number);
@@ -38,7 +38,7 @@ void add_groups(std::string_view group_file, std::string_view name, ContainerUse
   for (const std::string_view line : base::split(group_file, '\n')) {
     const auto fields = base::split(line, ':');
     if (fields.size() < 4) continue;
-    const auto gid = number_of(fields[2]);
+    const auto gid = id_of(fields[2]);
     for (const std::string_view member : base::split(fields[3], ',')) {
       if (member == name && gid && *gid != out.gid) out.groups.push_back(*gid);
     }
@@ -52,14 +52,14 @@ base::Result<ContainerUser> find_user(std::string_view text, std::string_view pa
   ContainerUser out;
   const std::size_t colon = text.find(':');
   const std::string_view user = text.substr(0, colon);
-  const auto uid = user.empty() ? std::optional<std::uint32_t>(0) : number_of(user);
+  const auto uid = user.empty() ? std::optional<std::uint32_t>(0) : id_of(user);
   const auto line =
       uid ? find_line(passwd, 2, std::to_string(*uid), 7) : find_line(passwd, 0, user, 7);
   if (!uid && line.empty()) return unknown("user", user);
   if (uid) out.uid = *uid;
   if (!line.empty()) {
-    const auto line_uid = number_of(line[2]);
-    const auto line_gid = number_of(line[3]);
+    const auto line_uid = id_of(line[2]);
+    const auto line_gid = id_of(line[3]);
     if (!line_uid || !line_gid) return unknown("user", user);
     out.uid = *line_uid;
     out.gid = *line_gid;
@@ -69,12 +69,12 @@ base::Result<ContainerUser> find_user(std::string_view text, std::string_view pa
   if (colon == std::string_view::npos) return out;
   const std::string_view wanted = text.substr(colon + 1);
   out.groups.clear();
-  if (const auto gid = number_of(wanted)) {
+  if (const auto gid = id_of(wanted)) {
     out.gid = *gid;
     return out;
   }
   const auto group_line = find_line(group, 0, wanted, 3);
-  const auto gid = group_line.empty() ? std::nullopt : number_of(group_line[2]);
+  const auto gid = group_line.empty() ? std::nullopt : id_of(group_line[2]);
   if (!gid) return unknown("group", wanted);
   out.gid = *gid;
   return out;

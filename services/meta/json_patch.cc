@@ -17,7 +17,7 @@ namespace {
 
 using Kind = PatchOperation::Kind;
 
-Error wrong(std::string pointer, std::string detail) {
+Error patch_error(std::string pointer, std::string detail) {
   return Error{Code::invalid_argument, std::move(detail), "patch_invalid", 0, std::move(pointer)};
 }
 
@@ -31,8 +31,9 @@ Result<Kind> read_kind(const std::string& op, const std::string& pointer) {
   if (op == "remove") return Kind::remove;
   if (op == "replace") return Kind::replace;
   if (op == "test") return Kind::test;
-  if (op == "move" || op == "copy") return wrong(pointer, "op '" + op + "' is not taken here");
-  return wrong(pointer, "op must be add, remove, replace or test");
+  if (op == "move" || op == "copy")
+    return patch_error(pointer, "op '" + op + "' is not taken here");
+  return patch_error(pointer, "op must be add, remove, replace or test");
 }
 
 // RFC 6901: digits without a leading zero; "-" is the place behind the last.
@@ -99,7 +100,7 @@ Result<void> apply_one(Json& document, const PatchOperation& operation) {
       document = operation.value;
       return {};
     case Kind::remove:
-      if (operation.path.empty()) return wrong("", "the whole document cannot be removed");
+      if (operation.path.empty()) return patch_error("", "the whole document cannot be removed");
       return remove_at(*parent, operation);
     case Kind::replace:
       if (target == nullptr) return absent(operation);
@@ -125,11 +126,11 @@ Result<PatchOperation> read_operation(const Json& entry, const std::string& poin
   TRY(fields.finish(base::UnknownFields::refuse));
   operation.kind = TRY(read_kind(op, base::child_pointer(pointer, "op")));
   auto path = read_pointer(operation.pointer);
-  if (!path) return wrong(base::child_pointer(pointer, "path"), path.error().detail);
+  if (!path) return patch_error(base::child_pointer(pointer, "path"), path.error().detail);
   operation.path = *std::move(path);
   if (operation.kind == Kind::remove) return operation;
   const auto value = entry.find("value");  // null is a value here
-  if (value == entry.end()) return wrong(pointer, "value is missing");
+  if (value == entry.end()) return patch_error(pointer, "value is missing");
   operation.value = *value;
   return operation;
 }
@@ -139,9 +140,9 @@ Result<PatchOperation> read_operation(const Json& entry, const std::string& poin
 Result<std::vector<std::string>> read_pointer(std::string_view pointer) {
   std::vector<std::string> tokens;
   if (pointer.empty()) return tokens;
-  if (pointer.front() != '/') return wrong("", "a path begins with '/'");
+  if (pointer.front() != '/') return patch_error("", "a path begins with '/'");
   for (const std::string_view piece : base::split(pointer.substr(1), '/')) {
-    if (tokens.size() == kPatchDepthMax) return wrong("", "a path has at most 32 steps");
+    if (tokens.size() == kPatchDepthMax) return patch_error("", "a path has at most 32 steps");
     std::string token;
     for (std::size_t i = 0; i < piece.size(); ++i) {
       if (piece[i] != '~') {
@@ -149,7 +150,8 @@ Result<std::vector<std::string>> read_pointer(std::string_view pointer) {
         continue;
       }
       const char next = i + 1 < piece.size() ? piece[++i] : ' ';
-      if (next != '0' && next != '1') return wrong("", "'~' is written ~0 and '/' ~1 in a path");
+      if (next != '0' && next != '1')
+        return patch_error("", "'~' is written ~0 and '/' ~1 in a path");
       token.push_back(next == '0' ? '~' : '/');
     }
     tokens.push_back(std::move(token));
@@ -158,8 +160,9 @@ Result<std::vector<std::string>> read_pointer(std::string_view pointer) {
 }
 
 Result<std::vector<PatchOperation>> read_patch(const Json& body) {
-  if (!body.is_array()) return wrong("", "a patch is an array of operations (RFC 6902)");
-  if (body.size() > kPatchOperationsMax) return wrong("", "a patch has at most 1000 operations");
+  if (!body.is_array()) return patch_error("", "a patch is an array of operations (RFC 6902)");
+  if (body.size() > kPatchOperationsMax)
+    return patch_error("", "a patch has at most 1000 operations");
   std::vector<PatchOperation> operations;
   for (std::size_t i = 0; i < body.size(); ++i) {
     operations.push_back(TRY(read_operation(body[i], "/" + std::to_string(i))));

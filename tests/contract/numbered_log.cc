@@ -33,7 +33,9 @@ std::string name_of(std::uint64_t number) {
 
 std::uint64_t removed_by(std::uint64_t last) { return last - std::min(last, NumberedLog::kKept); }
 
-Error damaged(const std::string& detail) { return {base::Code::corrupt, detail, "log_damaged"}; }
+Error log_damaged(const std::string& detail) {
+  return {base::Code::corrupt, detail, "log_damaged"};
+}
 
 Result<std::uint64_t> parse_last(const std::string& text) {
   return static_cast<std::uint64_t>(TRY(base::parse_int(text, 0, INT64_MAX)));
@@ -65,7 +67,7 @@ class StoreLog final : public NumberedLog {
     const auto look = [&](store::Reader& reader) -> Result<void> {
       const std::optional<store::Record> state = TRY(reader.find("state", "last"));
       if (state) last = TRY(parse_last(state->value));
-      if (state && state->version != last) return damaged("the last number's version is off");
+      if (state && state->version != last) return log_damaged("the last number's version is off");
       TRY(verify_records(reader, last));
       return verify_feed(reader, last);
     };
@@ -77,25 +79,25 @@ class StoreLog final : public NumberedLog {
   static Result<void> verify_records(store::Reader& reader, std::uint64_t last) {
     const std::vector<store::Record> records = TRY(reader.list("log", {}));
     const std::uint64_t first = removed_by(last) + 1;
-    if (records.size() != last + 1 - first) return damaged("the number of records is off");
+    if (records.size() != last + 1 - first) return log_damaged("the number of records is off");
     for (std::size_t i = 0; i < records.size(); ++i) {
       if (records[i].key != name_of(first + i) || records[i].value != payload_of(first + i))
-        return damaged("record " + records[i].key + " is not as written");
+        return log_damaged("record " + records[i].key + " is not as written");
     }
     std::size_t found = 0;
     for (std::uint64_t term = 0; term < kClasses; ++term)
       found += TRY(reader.find_by("log", "class", std::to_string(term), {})).size();
-    if (found != records.size()) return damaged("the index and the records differ");
+    if (found != records.size()) return log_damaged("the index and the records differ");
     return {};
   }
 
   static Result<void> verify_feed(store::Reader& reader, std::uint64_t last) {
     const std::uint64_t count = 2 * last + removed_by(last);
     const std::uint64_t last_change = TRY(reader.last_change());
-    if (last_change != count) return damaged("the feed's length is off");
+    if (last_change != count) return log_damaged("the feed's length is off");
     const std::uint64_t after = count - std::min<std::uint64_t>(count, 50);
     const std::vector<store::Change> changes = TRY(reader.changes(after, 1000));
-    if (changes.size() != count - after) return damaged("the feed has gaps");
+    if (changes.size() != count - after) return log_damaged("the feed has gaps");
     return {};
   }
 
@@ -122,16 +124,16 @@ class CoordinationLog final : public NumberedLog {
     if (!root) return std::uint64_t{0};
     const std::uint64_t last = root->data.empty() ? 0 : TRY(parse_last(root->data));
     if (root->stat.version != static_cast<std::int64_t>(last))
-      return damaged("the last number's version is off");
+      return log_damaged("the last number's version is off");
     if (root->stat.children_version != static_cast<std::int64_t>(last + removed_by(last)))
-      return damaged("the count of births and deaths is off");
+      return log_damaged("the count of births and deaths is off");
     const std::vector<std::string> names = TRY(session_->children(root_));
     const std::uint64_t first = removed_by(last) + 1;
-    if (names.size() != last + 1 - first) return damaged("the number of nodes is off");
+    if (names.size() != last + 1 - first) return log_damaged("the number of nodes is off");
     for (std::size_t i = 0; i < names.size(); ++i) {
       const auto node = TRY(session_->find(root_ + "/" + names[i]));
       if (names[i] != name_of(first + i) || !node || node->data != payload_of(first + i))
-        return damaged("node " + names[i] + " is not as written");
+        return log_damaged("node " + names[i] + " is not as written");
     }
     return last;
   }

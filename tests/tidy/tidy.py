@@ -195,16 +195,17 @@ def check_mirror(tree):
 TARGET = re.compile(r"\badd_(?:module|daemon|suite|library|executable)\(\s*([\w-]+)([^)]*)\)")
 # Unnamed namespaces begin and end at the first column; what they declare is at the first column too.
 NAMED_INSIDE = re.compile(
-    r"^(?:(?:inline|static|constexpr) )*(?:(?:struct|class|enum class|enum) (?P<type>\w+)[^;\n]*\{|using (?P<alias>\w+) =|"
+    r"^(?! )(?:(?:inline|static|constexpr) )*(?:(?:struct|class|enum class|enum) (?P<type>\w+)[^;\n]*\{|using (?P<alias>\w+) =|"
     r"(?:const )?[\w:<>,*& ]+?[ &*](?P<value>k[A-Z]\w*)(?:\[\w*\])?(?: =|\{| \{)|"
     r"[\w:<>,*& ]+?[ &*](?P<function>\w+)(?P<taken>\([^{};]*\))[^{};()]*\{)", re.MULTILINE)
 
 
 def names_inside(text):
     """(name, line) of what unnamed namespaces of a source declare; a function's name has what it takes, as it may be overloaded."""
+    # What is left of "}  // namespace" ends in spaces; a function's end does not.
     text = source.without_comments(text)
-    for block in re.finditer(r"^namespace \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
-        outer = re.findall(r"^namespace ([\w:]+) \{|^\}  *$", text[:block.start()], re.MULTILINE)
+    for block in re.finditer(r"^namespace \{\n(.*?)^\} +$", text, re.MULTILINE | re.DOTALL):
+        outer = re.findall(r"^namespace ([\w:]+) \{", text[:block.start()], re.MULTILINE)
         for match in NAMED_INSIDE.finditer(block.group(1)):
             name = next(group for group in match.group("type", "alias", "value", "function") if group)
             kinds = re.sub(r"\s+|\b\w+(?=[,)])", "", match.group("taken") or "")

@@ -81,13 +81,13 @@ class Planted(unittest.TestCase):
 
     def test_a_name_in_unnamed_namespaces_of_two_sources_of_a_target(self):
         page = "# SPDX-License-Identifier: Apache-2.0\nadd_module(text SOURCES text.cc words.cc)\n"
-        inside = '#include "common/base/text.h"\nnamespace base {\nnamespace {\nconstexpr int kMax = 1;\n{}\n}  // namespace\n}\n'
+        inside = '#include "common/base/text.h"\nnamespace base {\nnamespace {\nvoid run() {\n  call();\n}\nconstexpr int kMax = 1;\n{}\n}  // namespace\n}\n'
         words = {"common/base/CMakeLists.txt": page, "tests/unit/common/base/words_test.cc": CC,
                  "common/base/text.cc": CC + inside.replace("{}", "int size(int a) {")}
         self.expect({**words, "common/base/words.cc": CC + inside.replace("{}", "int size(int b) {")},
-                    ("unity", "common/base/words.cc", 5), ("unity", "common/base/words.cc", 6))
-        self.expect({**words, "common/base/words.cc": CC + inside.replace("kMax", "kMin").replace("{}", "int size(char a) {")})
-        self.expect({**words, "common/base/words.cc": CC + inside.replace("{}", ""),
+                    ("unity", "common/base/words.cc", 5), ("unity", "common/base/words.cc", 8), ("unity", "common/base/words.cc", 9))
+        self.expect({**words, "common/base/words.cc": CC + inside.replace("kMax", "kMin").replace("run", "go").replace("{}", "int size(char a) {")})
+        self.expect({**words, "common/base/words.cc": CC + inside.replace("{}", "int size(int a) {"),
                      "common/base/CMakeLists.txt": page + "set_target_properties(text PROPERTIES UNITY_BUILD OFF)\n"})
 
     def test_an_include_that_is_not_written_from_the_root(self):

@@ -167,13 +167,15 @@ class ServiceNow final : public Adapter {
   ForeignCaller caller_;
 };
 
-Result<std::unique_ptr<Adapter>> make(const Json& settings, const AdapterParts& parts) {
+Result<std::unique_ptr<Adapter>> make_servicenow(const Json& settings, const AdapterParts& parts) {
   Place place = TRY(read_place(settings));
   return std::unique_ptr<Adapter>(std::make_unique<ServiceNow>(std::move(place), parts.http));
 }
 
 }  // namespace
 
-void add_servicenow(AdapterRegistry& registry) { registry.add("change", "servicenow", make); }
+void add_servicenow(AdapterRegistry& registry) {
+  registry.add("change", "servicenow", make_servicenow);
+}
 
 }  // namespace services::change
