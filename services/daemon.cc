@@ -13,6 +13,7 @@
 #include "services/event/service.h"
 #include "services/framework/running_host.h"
 #include "services/front.h"
+#include "services/launcher/service.h"
 #include "services/meta/service.h"
 #include "services/security/service.h"
 #include "services/task/service.h"
@@ -35,6 +36,7 @@ constexpr ServiceMaker kMakers[] = {
     {"task", task::make_task},
     {"security", security::Security::make},
     {"meta", meta::Meta::make},
+    {"launcher", launcher::Launcher::make},
     {"event", event::make_event_service},
     {"kafka", event::make_confluent_service},
     {"change", change::make_change_service},

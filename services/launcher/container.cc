@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
+#include "common/sys/tls.h"
 
 namespace services::launcher {
 
@@ -16,7 +17,9 @@ namespace {
 constexpr std::size_t kPortsMax = 100;
 constexpr std::size_t kChecksMax = 20;
 constexpr std::size_t kSegmentMax = 40;
-constexpr std::size_t kIdDigits = 8;
+// Of the hash of a container's id: clients may choose ids, and must not be able to choose one that
+// makes their container another's application.
+constexpr std::size_t kIdDigits = 16;
 constexpr std::size_t kVolumesMax = 50;
 
 // What Marathon takes in a segment of an id: a-z 0-9 '-', and no '-' at an end.
@@ -196,7 +199,7 @@ Json constraints_of(const std::vector<std::string>& texts) {
 std::string app_id_of(const Json& container) {
   const std::string id = container.value("id", "");
   return "/gestalt/" + segment_of(container.value("fqon", "")) + "/" +
-         segment_of(container.value("name", "")) + "-" + segment_of(id.substr(0, kIdDigits));
+         segment_of(container.value("name", "")) + "-" + sys::sha256_hex(id).substr(0, kIdDigits);
 }
 
 namespace {

@@ -15,7 +15,7 @@
 
 namespace services::launcher {
 
-// "/gestalt/ORG/NAME-12345678": stays the same while the container's name and organisation do.
+// "/gestalt/ORG/NAME-0123456789abcdef", the end from the container's id.
 std::string app_id_of(const base::Json& container);
 
 // What the operator of a cluster lets containers be.

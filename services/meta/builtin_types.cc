@@ -56,7 +56,7 @@ constexpr Builtin kBuiltin[] = {
      "port_mappings:json=[] health_checks:json=[] volumes:json=[] secrets:json=[] "
      "gpu_support:json status:string^ age:datetime^ external_id:string^ instances:json^ "
      "service_addresses:json^ tasks_running:int^ tasks_healthy:int^ tasks_staged:int^ "
-     "tasks_unhealthy:int^ apiendpoints:json^ events:json^"},
+     "tasks_unhealthy:int^ status_message:string^ apiendpoints:json^ events:json^"},
     {"c8ce1302-6f66-4300-8429-2574abf28d81", "R.Job", "R.Resource", "jobs", "job", "start stop",
      "R.Environment", "image:string provider:json cmd:string schedule:string ..."},
     {"24361db7-0fc0-4be5-9973-d88d5602956f", "R.Volume", "R.Resource", "volumes", "volume",

@@ -15,6 +15,9 @@ base::Result<void> check_links(const Work& work, const Resource& resource,
 // Its configuration can be read and sets nothing that is final above. Errors: config_invalid,
 // config_final.
 base::Result<void> check_config(const Work& work, const Resource& resource);
+// Who gives a container another provider than `before` (properties; null for a new one) may see
+// it. Errors: permission_denied entitlement_missing.
+base::Result<void> check_provider(const Work& work, const base::Json& before, const Resource& next);
 // Somebody who may own a resource: a person or a group. Errors: invalid_argument owner_unknown.
 base::Result<Link> find_owner(const Work& work, std::string_view id);
 // The rule's record beside its resource, by which policy finds it; nothing for other types. Errors:

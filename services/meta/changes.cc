@@ -76,6 +76,7 @@ Result<Stored> write_change(const Work& work, const Stored& before, const Resour
   next.modified = work.now();
   next.modified_by = actor.id.empty() ? old.modified_by : actor;
   TRY(check_whole(work, next, type));
+  TRY(check_provider(work, old.properties, next));
   TRY(replace(work.call.write(), before, next, type, work.act(verb)));
   TRY(write_rule(work, next));
   if (old.name != next.name) TRY(rename_in_children(work, next));
@@ -183,6 +184,7 @@ Result<Stored> create_resource(const Work& work, const Stored& parent, const Res
     made.properties["fqon"] = made.fqon;
   }
   TRY(check_whole(work, made, type));
+  TRY(check_provider(work, Json(), made));
   TRY(insert(work.call.write(), made, type));
   TRY(write_rule(work, made));
   if (made.rest == "resourcetypes") TRY(write_type(work, made));

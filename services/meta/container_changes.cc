@@ -3,7 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
+#include "services/meta/change_checks.h"
 #include "services/meta/changes.h"
+#include "services/meta/config_stage.h"
 #include "services/meta/entitlements.h"
 #include "services/meta/handlers.h"
 #include "services/meta/views.h"
@@ -50,7 +52,7 @@ Result<Reply> scale_container(Meta& meta, Call& call) {
   opened.resource.properties["num_instances"] = *wanted;
   const Stored written =
       TRY(rewrite_resource(work, opened.stored, std::move(opened.resource), "scale"));
-  return resource_reply(work, written, 202);
+  return with_task(call, TRY(resource_reply(work, written, 202)));
 }
 
 Result<Reply> migrate_container(Meta& meta, Call& call) {
@@ -75,7 +77,7 @@ Result<Reply> migrate_container(Meta& meta, Call& call) {
       {"id", link.id}, {"name", link.name}, {"locations", Json::array()}};
   const Stored written =
       TRY(rewrite_resource(work, opened.stored, std::move(opened.resource), "migrate"));
-  return resource_reply(work, written, 202);
+  return with_task(call, TRY(resource_reply(work, written, 202)));
 }
 
 // A copy in another environment; the container itself stays.
@@ -97,15 +99,12 @@ Result<Reply> promote_container(Meta& meta, Call& call) {
   input.properties.erase("parent");
   const ResourceType* type = work.types->find(kContainerType);
   const Stored made = TRY(create_resource(work, environment, *type, input));
-  return resource_reply(work, made, 202);
+  return with_task(call, TRY(resource_reply(work, made, 202)));
 }
 
-Result<void> Meta::report_container(Call& call, std::string_view id,
-                                    const ContainerReport& report) {
-  const auto stored = TRY(find_resource(call.read(), id));
-  if (!stored) return {};
-  const Work work = TRY(Work::begin(*this, call));
-  const Resource old = TRY(read_stored(stored->id, stored->text));
+namespace {
+
+Resource reported(const Resource& old, const ContainerReport& report) {
   Resource next = old;
   next.properties["status"] = report.status;
   if (!report.external_id.empty()) next.properties["external_id"] = report.external_id;
@@ -117,10 +116,130 @@ Result<void> Meta::report_container(Call& call, std::string_view id,
   if (report.service_addresses.is_object()) {
     next.properties["service_addresses"] = report.service_addresses;
   }
+  if (report.message.empty()) {
+    next.properties.erase("status_message");
+  } else {
+    next.properties["status_message"] = report.message;
+  }
   next.state = std::string(report.fate == Fate::failed ? kFailed : kActive);
-  if (next.properties == old.properties && next.state == old.state) return {};
+  return next;
+}
+
+bool is_same(const Resource& one, const Resource& other) {
+  return one.properties == other.properties && one.state == other.state;
+}
+
+// The task of the last container that a call has changed.
+struct RunnerTask {
+  std::string id;
+};
+
+struct ProviderName {
+  std::string name;
+  std::string problem;
+};
+
+// A provider of some organisation's own must not pass for the operator's of the same name.
+Result<ProviderName> provider_name(store::Reader& reader, const Json& properties) {
+  const auto given = properties.find("provider");
+  if (given == properties.end() || !given->is_object()) return ProviderName{"default", ""};
+  const auto text = [&given](const char* name) {
+    const auto found = given->find(name);
+    return found != given->end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  const std::string id = text("id");
+  if (id.empty()) {
+    const std::string name = text("name");
+    if (name.empty() || name == "default") return ProviderName{"default", ""};
+    return ProviderName{"", "provider '" + name + "' is named without its id: give provider.id"};
+  }
+  const auto stored = TRY(find_resource(reader, id));
+  if (!stored) return ProviderName{"", "there is no provider " + id};
+  const Resource resource = TRY(read_stored(stored->id, stored->text));
+  if (resource.path.find(',') != std::string::npos || resource.fqon != "root")
+    return ProviderName{"", "provider '" + resource.name +
+                                "' does not stand directly below the root organisation, where the "
+                                "operator's providers are"};
+  return ProviderName{resource.name, ""};
+}
+
+Result<Json> told(store::Reader& reader, const Resource& resource) {
+  const ProviderName provider = TRY(provider_name(reader, resource.properties));
+  const config::View view = TRY(effective_config(reader, resource));
+  return Json{{"id", resource.id},
+              {"name", resource.name},
+              {"type", resource.type},
+              {"state", resource.state},
+              {"org", resource.org_id},
+              {"fqon", resource.fqon},
+              {"parent", resource.parent_id},
+              {"path", resource.path},
+              {"version", resource.version},
+              {"properties", resource.properties},
+              {"env", config::env_json(view)},
+              {"provider", provider.problem.empty() ? Json(provider.name) : Json()},
+              {"problem", provider.problem}};
+}
+
+}  // namespace
+
+Result<void> check_provider(const Work& work, const Json& before, const Resource& next) {
+  if (next.type != kContainerType || work.call.caller().is_internal()) return {};
+  const auto id_of = [](const Json& properties) {
+    const auto given = properties.find("provider");
+    return given != properties.end() && given->is_object() ? given->value("id", Json()) : Json();
+  };
+  const Json id = id_of(next.properties);
+  if (!id.is_string() || (before.is_object() && id_of(before) == id)) return {};
+  const Decision decision = TRY(
+      is_entitled(work.call.read(), work.call.caller(), id.get<std::string>(), "provider.view"));
+  if (decision.allowed) return {};
+  return Error{Code::permission_denied, "provider.view: " + decision.because,
+               "entitlement_missing"};
+}
+
+Result<Reply> with_task(Call& call, Reply reply) {
+  const auto* made = call.kept<RunnerTask>();
+  if (made == nullptr) return reply;
+  const auto prefer = call.request().find_header("prefer");
+  if (prefer && prefer->find("respond-async") != std::string_view::npos) {
+    return call.accepted(made->id);
+  }
+  return std::move(reply).with("Gestalt-Task", "/task/tasks/" + made->id);
+}
+
+Result<void> Meta::tell_runner(Call& call, std::string_view verb, const Resource& container) {
+  if (runner_ == nullptr || verb == "status") return {};
+  const Json wanted = TRY(told(call.read(), container));
+  std::string task = TRY(runner_->take_change(call, verb, wanted));
+  if (!task.empty()) call.keep(RunnerTask{std::move(task)});
+  return {};
+}
+
+Result<void> Meta::report_container(Call& call, std::string_view id,
+                                    const ContainerReport& report) {
+  const auto stored = TRY(find_resource(call.read(), id));
+  if (!stored) return {};
+  const Work work = TRY(Work::begin(*this, call));
+  const Resource old = TRY(read_stored(stored->id, stored->text));
+  Resource next = reported(old, report);
+  if (is_same(old, next)) return {};
   TRY(rewrite_resource(work, *stored, std::move(next), "status"));
   return {};
+}
+
+Result<bool> Meta::is_news(store::Reader& reader, std::string_view id,
+                           const ContainerReport& report) {
+  const auto stored = TRY(find_resource(reader, id));
+  if (!stored) return false;
+  const Resource old = TRY(read_stored(stored->id, stored->text));
+  return !is_same(old, reported(old, report));
+}
+
+Result<std::vector<std::string>> Meta::container_ids(store::Reader& reader) {
+  std::vector<std::string> ids;
+  for (const Stored& stored : TRY(list_all(reader, "containers"))) ids.push_back(stored.id);
+  return ids;
 }
 
 Result<std::optional<Json>> Meta::wanted_container(store::Reader& reader, std::string_view id) {
@@ -128,16 +247,7 @@ Result<std::optional<Json>> Meta::wanted_container(store::Reader& reader, std::s
   if (!stored) return std::optional<Json>();
   const Resource resource = TRY(read_stored(stored->id, stored->text));
   if (resource.type != kContainerType) return std::optional<Json>();
-  return std::optional<Json>(Json{{"id", resource.id},
-                                  {"name", resource.name},
-                                  {"type", resource.type},
-                                  {"state", resource.state},
-                                  {"org", resource.org_id},
-                                  {"fqon", resource.fqon},
-                                  {"parent", resource.parent_id},
-                                  {"path", resource.path},
-                                  {"version", resource.version},
-                                  {"properties", resource.properties}});
+  return std::optional<Json>(TRY(told(reader, resource)));
 }
 
 }  // namespace services::meta

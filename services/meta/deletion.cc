@@ -180,6 +180,7 @@ Result<void> emit_change(const Work& work, const Stored& stored, std::string_vie
                   {"properties", masked(*type, resource.properties)}};
   const std::string prefix = type->prefix.empty() ? "resource" : type->prefix;
   work.call.emit("meta." + prefix + "." + std::string(past_tense(what)), std::move(payload));
+  if (resource.type == kContainerType) TRY(work.meta.tell_runner(work.call, what, resource));
   return {};
 }
 

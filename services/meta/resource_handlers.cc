@@ -113,7 +113,7 @@ Result<Reply> make_resource(Meta& meta, Call& call) {
                                             : create_resource(work, parent, *type, input));
   Reply reply = TRY(resource_reply(work, made, 201));
   const Link link = TRY(link_of(work, made));
-  return std::move(reply).with("Location", call.href_base() + link.href);
+  return with_task(call, std::move(reply).with("Location", call.href_base() + link.href));
 }
 
 Result<Reply> put_resource(Meta& meta, Call& call) {
@@ -121,14 +121,14 @@ Result<Reply> put_resource(Meta& meta, Call& call) {
   const Input input = TRY(read_input(call.body()));
   const Stored before = TRY(target_of(work));
   const Stored written = TRY(replace_resource(work, before, input));
-  return resource_reply(work, written);
+  return with_task(call, TRY(resource_reply(work, written)));
 }
 
 Result<Reply> alter_resource(Meta& meta, Call& call) {
   const Work work = TRY(Work::begin(meta, call));
   const Stored before = TRY(target_of(work));
   const Stored written = TRY(patch_resource(work, before, call.body()));
-  return resource_reply(work, written);
+  return with_task(call, TRY(resource_reply(work, written)));
 }
 
 Result<Reply> remove_resource(Meta& meta, Call& call) {
@@ -136,7 +136,7 @@ Result<Reply> remove_resource(Meta& meta, Call& call) {
   const Stored before = TRY(target_of(work));
   const Force force = TRY(call.flag("force")) ? Force::yes : Force::no;
   TRY(delete_resource(work, before, force));
-  return Reply::no_content();
+  return with_task(call, Reply::no_content());
 }
 
 }  // namespace services::meta

@@ -60,6 +60,10 @@ class Meta final : public Service,
                                       const ContainerReport& report) override;
   base::Result<std::optional<base::Json>> wanted_container(store::Reader& reader,
                                                            std::string_view id) override;
+  void set_runner(ContainerRunner* runner) override { runner_ = runner; }
+  base::Result<std::vector<std::string>> container_ids(store::Reader& reader) override;
+  base::Result<bool> is_news(store::Reader& reader, std::string_view id,
+                             const ContainerReport& report) override;
 
   // ---- for the handlers
   // The catalogue as the reader's snapshot has it.
@@ -72,6 +76,8 @@ class Meta final : public Service,
   base::Result<Identities*> identities();
   Host& host() { return *host_; }
   void note_rule() { rules_ = true; }
+  // Within the transaction that changes a container; nothing when nobody runs them here.
+  base::Result<void> tell_runner(Call& call, std::string_view verb, const Resource& container);
 
   // Keeps the text of a name that rows of the action table refer to.
   std::string_view keep_name(std::string name);
@@ -80,6 +86,7 @@ class Meta final : public Service,
   std::shared_ptr<const Catalogue> builtin_;
   std::deque<std::string> names_;
   Host* host_ = nullptr;
+  ContainerRunner* runner_ = nullptr;
   std::unique_ptr<Identities> mirror_;  // of security, when that is hosted
   std::mutex mutex_;
   std::string types_key_;

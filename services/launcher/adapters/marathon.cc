@@ -188,34 +188,51 @@ Result<std::string> authorization_of(const std::string& scheme, const std::strin
   return (scheme == "token" ? "token=" : "Bearer ") + credentials;
 }
 
-Result<std::unique_ptr<Adapter>> make(const Json& settings, const AdapterParts& parts) {
-  Place place;
-  std::string& url = place.endpoint.url;
+struct Settings {
+  rest::Endpoint endpoint;
   std::string scheme = "bearer";
-  std::string file;
-  base::Fields fields(settings);
+  std::string credentials_file;
+};
+
+Result<Settings> read_settings(const Json& json) {
+  Settings settings;
+  std::string& url = settings.endpoint.url;
+  base::Fields fields(json);
   fields.required("url", url, {.length_min = 8, .length_max = 1000});
-  fields.optional("authorization", scheme, {.length_max = 10});
-  fields.optional("credentials_file", file, {.length_max = 1000});
-  fields.optional("ca_file", place.endpoint.ca_file, {.length_max = 1000});
+  fields.optional("authorization", settings.scheme, {.length_max = 10});
+  fields.optional("credentials_file", settings.credentials_file, {.length_max = 1000});
+  fields.optional("ca_file", settings.endpoint.ca_file, {.length_max = 1000});
   const bool is_local = url.starts_with("unix:/") || is_this_machine(url);
   const bool fits = is_local || url.starts_with("http://") || url.starts_with("https://");
   if (!fields.failed() && !fits)
     fields.reject("url", "unix:/PATH, http:// or https:// is expected");
-  if (!fields.failed() && !file.empty() && !is_local && !url.starts_with("https://"))
+  const bool has_credentials = !settings.credentials_file.empty();
+  if (!fields.failed() && has_credentials && !is_local && !url.starts_with("https://"))
     fields.reject("url", "credentials would go in the clear: use https://");
-  if (scheme != "bearer" && scheme != "basic" && scheme != "token")
+  if (settings.scheme != "bearer" && settings.scheme != "basic" && settings.scheme != "token")
     fields.reject("authorization", "bearer, basic or token is expected");
   TRY(fields.finish(base::UnknownFields::refuse));
-  if (!file.empty()) {
-    auto header = authorization_of(scheme, file);
-    if (!header) return base::prepend("credentials_file " + file, header.error());
+  return settings;
+}
+
+Result<std::unique_ptr<Adapter>> make(const Json& json, const AdapterParts& parts) {
+  Settings settings = TRY(read_settings(json));
+  Place place{std::move(settings.endpoint), {}};
+  if (!settings.credentials_file.empty()) {
+    auto header = authorization_of(settings.scheme, settings.credentials_file);
+    if (!header)
+      return base::prepend("credentials_file " + settings.credentials_file, header.error());
     place.authorization = base::Secret(*std::move(header));
   }
   return std::unique_ptr<Adapter>(std::make_unique<Marathon>(std::move(place), parts.http));
 }
 
 }  // namespace
+
+Result<void> check_marathon(const Json& settings) {
+  TRY(read_settings(settings));
+  return {};
+}
 
 void add_marathon(AdapterRegistry& registry) { registry.add("launcher", "marathon", make); }
 

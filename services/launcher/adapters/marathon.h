@@ -18,5 +18,7 @@
 namespace services::launcher {
 
 void add_marathon(AdapterRegistry& registry);
+// Without reading files. Errors: invalid_argument field_*.
+base::Result<void> check_marathon(const base::Json& settings);
 
 }  // namespace services::launcher

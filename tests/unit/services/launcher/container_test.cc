@@ -29,11 +29,17 @@ base::Result<Json> app_of(const Json& of) {
 TEST_GROUP(LauncherContainer){};
 
 TEST(LauncherContainer, its_id_is_one_that_marathon_takes) {
-  STRCMP_EQUAL("/gestalt/acme-eng/my-web-app-3f0c9a52", app_id_of(container({})).c_str());
-  STRCMP_EQUAL("/gestalt/x/x-x", app_id_of(Json::object()).c_str());
+  STRCMP_EQUAL("/gestalt/acme-eng/my-web-app-8b44f6f937d75adc", app_id_of(container({})).c_str());
+  STRCMP_EQUAL("/gestalt/x/x-e3b0c44298fc1c14", app_id_of(Json::object()).c_str());
   Json odd = container({});
   odd["name"] = "--\xc3\xa4--";
-  STRCMP_EQUAL("/gestalt/acme-eng/x-3f0c9a52", app_id_of(odd).c_str());
+  STRCMP_EQUAL("/gestalt/acme-eng/x-8b44f6f937d75adc", app_id_of(odd).c_str());
+}
+
+TEST(LauncherContainer, an_id_that_begins_as_anothers_is_another_application) {
+  Json other = container({});
+  other["id"] = "3f0c9a52-0000-4000-8000-000000000000";
+  CHECK(app_id_of(container({})) != app_id_of(other));
 }
 
 TEST(LauncherContainer, every_property_has_its_counterpart) {

@@ -239,6 +239,7 @@ struct MetaRig : Utest {
     security = static_cast<FakeSecurity*>(list.back().get());
     list.push_back(UNWRAP(services::meta::Meta::make(base::Json())));
     meta = static_cast<services::meta::Meta*>(list.back().get());
+    add_services(list);
     db = store::make_memory({.collections = services::collections_of(list)});
     services::Host::Parts parts{
         *db,      clock,   base::system_rng(),     timers,
@@ -248,10 +249,12 @@ struct MetaRig : Utest {
     must(call("admin", "POST /sync"), 200);
     ids["root"] = call("admin", "GET /root").at("/id");
   }
+  // Beside security and meta.
+  virtual void add_services(std::vector<std::unique_ptr<services::Service>>&) {}
   void teardown() override {
     host->stop();
+    workers.reset();  // ends what is still under way on them
     host.reset();
-    workers.reset();
   }
 
   std::string fill(std::string text) const {
