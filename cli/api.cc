@@ -66,6 +66,10 @@ Result<Api> Api::make(const Session& session, Daemon daemon) {
   return Api(TRY(session.endpoint(daemon)));
 }
 
+Result<Api> Api::make_own(const Session& session, Daemon daemon) {
+  return Api(TRY(session.own_endpoint(daemon)));
+}
+
 Result<base::Json> Api::call(rest::Method method, const std::string& path, const base::Json* body) {
   const sys::HttpReply reply = TRY(http_.send(rest::make_call(endpoint_, method, path, body)));
   return read_reply(reply);

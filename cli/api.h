@@ -20,6 +20,8 @@ class Api {
  public:
   // Errors: those of Session::endpoint.
   static base::Result<Api> make(const Session& session, Daemon daemon);
+  // As Session::own_endpoint.
+  static base::Result<Api> make_own(const Session& session, Daemon daemon);
 
   base::Result<base::Json> get(const std::string& path);
   base::Result<base::Json> post(const std::string& path, const base::Json& body);

@@ -24,12 +24,13 @@ std::string_view daemon_name(Daemon daemon) {
     case Daemon::agent: return "agentd";
     case Daemon::netfw: return "netfwd";
     case Daemon::dfs: return "dfs-meta";
+    case Daemon::storage: return "dfs-storage";
     case Daemon::services: return "services";
   }
   return "masterd";
 }
 
-base::Result<rest::Endpoint> Session::endpoint(Daemon daemon) const {
+base::Result<rest::Endpoint> Session::own_endpoint(Daemon daemon) const {
   rest::Endpoint endpoint;
   endpoint.url = address(daemon);
   endpoint.ca_file = ca_file;
@@ -42,6 +43,11 @@ base::Result<rest::Endpoint> Session::endpoint(Daemon daemon) const {
     const base::Secret text(TRY(base::read_file(token_file, kTokenFileMax)));
     endpoint.token = base::Secret(std::string(base::trim(text.reveal())));
   }
+  return endpoint;
+}
+
+base::Result<rest::Endpoint> Session::endpoint(Daemon daemon) const {
+  rest::Endpoint endpoint = TRY(own_endpoint(daemon));
   if (daemon == Daemon::services && endpoint.token.empty()) {
     const std::optional<StoredLogin> login = TRY(read_login());
     if (login && url.empty()) endpoint.url = login->url;

@@ -27,10 +27,10 @@ enum class Status {
   timed_out = 7,
 };
 
-enum class Daemon { master, agent, netfw, dfs, services };
+enum class Daemon { master, agent, netfw, dfs, storage, services };
 
 std::string_view daemon_name(
-    Daemon daemon);  // "masterd", "agentd", "netfwd", "dfs-meta", "services"
+    Daemon daemon);  // "masterd", "agentd", "netfwd", "dfs-meta", "dfs-storage", "services"
 
 struct Session {
   std::ostream& out;
@@ -48,6 +48,8 @@ struct Session {
   // there is no --url, its token for that address alone. Errors: os errors of the token file;
   // invalid_argument option_invalid, login_file_invalid.
   base::Result<rest::Endpoint> endpoint(Daemon daemon) const;
+  // The daemon of this node, whatever login is stored. With --url that address. Errors: likewise.
+  base::Result<rest::Endpoint> own_endpoint(Daemon daemon) const;
   // The address as an error message names it.
   std::string address(Daemon daemon) const;
 

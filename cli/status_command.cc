@@ -17,48 +17,77 @@ Tone tone_of(const std::string& state) {
   return state == "degraded" ? Tone::warning : Tone::bad;
 }
 
-// Reasons of a degraded daemon: {"problems": ["…"]}, {"connected": {"masterd": false}}, "detail".
+void add(std::string& list, const std::string& text) {
+  if (text.empty()) return;
+  list += (list.empty() ? "" : "; ") + text;
+}
+
+// What a daemon says of itself beside "status", as one line. Each has some of: "connected"
+// {"masterd": false}, "problems" or "reasons" ["…"], "detail", "coordination" "writes fail",
+// "unreadable_apps" [{"app", "problem"}], "services" {"event": {"status": "degraded", …}}.
 std::string detail_of(const Json& health) {
   std::string detail;
-  const Json& connected = value_at(health, "connected");
-  if (connected.is_object()) {
-    for (const auto& [name, there] : connected.items()) {
-      if (there.is_boolean() && !there.get<bool>()) {
-        detail += (detail.empty() ? "not connected to " : ", ") + name;
-      }
+  std::string away;
+  for (const auto& [name, there] : value_at(health, "connected").items()) {
+    if (there.is_boolean() && !there.get<bool>()) away += (away.empty() ? "" : ", ") + name;
+  }
+  if (!away.empty()) add(detail, "not connected to " + away);
+  for (const char* field : {"problems", "reasons"}) {
+    for (const auto& [at, problem] : value_at(health, field).items()) {
+      add(detail, problem.is_string() ? problem.get<std::string>() : base::dump_json(problem));
     }
   }
-  const Json& problems = value_at(health, "problems");
-  if (problems.is_array()) {
-    for (const Json& problem : problems) {
-      if (!detail.empty()) detail += "; ";
-      detail += problem.is_string() ? problem.get<std::string>() : base::dump_json(problem);
+  if (const std::string writes = text_at(health, "coordination", "ok"); writes != "ok") {
+    add(detail, "coordination: " + writes);
+  }
+  for (const auto& [field, what] :
+       {std::pair("unreadable_apps", "app"), {"unreadable_nodes", "node"}}) {
+    for (const auto& [at, entry] : value_at(health, field).items()) {
+      add(detail, text_at(entry, what) + ": " + text_at(entry, "problem"));
     }
+  }
+  for (const auto& [name, part] : value_at(health, "services").items()) {
+    const std::string state = text_at(part, "status", "ok");
+    if (state == "ok") continue;
+    const std::string why = detail_of(part);
+    add(detail, name + ": " + (why.empty() ? state : why));
   }
   return detail.empty() ? text_at(health, "detail") : detail;
 }
 
+// Asked on this node's own socket, also when a login for other services is stored.
 DaemonHealth ask(const Session& session, Daemon daemon) {
-  DaemonHealth health{std::string(daemon_name(daemon)), "ok", ""};
-  auto api = Api::make(session, daemon);
+  DaemonHealth health;
+  health.name = daemon_name(daemon);
+  auto api = Api::make_own(session, daemon);
   const auto reply = api ? api->get("/health") : base::Result<Json>(api.error());
   if (reply) {
     health.state = text_at(*reply, "status", "ok");
     health.detail = detail_of(*reply);
+    if (health.state != "ok" && session.url.empty()) {
+      health.fix = "journalctl -u gestalt-" + health.name + " says more";
+    }
     return health;
   }
   const base::Error& error = reply.error();
   const bool down = error.code == base::Code::unavailable && error.reason == "connect_failed";
   health.state = down ? "down" : std::string(code_name(error.code));
-  const std::string fix = advice(session, daemon, error);
-  health.detail = fix.empty() ? error.detail : fix;
+  health.detail = down ? "does not answer on " + session.address(daemon) : error.detail;
+  health.fix = advice(session, daemon, error);
+  if (down && session.url.empty()) {
+    health.fix = "systemctl restart gestalt-" + health.name +
+                 "; why it ended: journalctl -u gestalt-" + health.name;
+  }
   return health;
 }
 
 Json to_json(const std::vector<DaemonHealth>& daemons, const Json& apps) {
   Json list = Json::array();
   for (const DaemonHealth& daemon : daemons) {
-    list.push_back({{"name", daemon.name}, {"status", daemon.state}, {"detail", daemon.detail}});
+    list.push_back({{"name", daemon.name},
+                    {"status", daemon.state},
+                    {"detail", daemon.detail},
+                    {"fix", daemon.fix}});
   }
   return {{"daemons", list}, {"applications", apps.is_null() ? Json() : count_apps(apps)}};
 }
@@ -70,17 +99,17 @@ Json count_apps(const Json& apps) {
                  {"healthy", 0}, {"unhealthy", 0}, {"deploying", 0}};
   const Json& list = value_at(apps, "apps");
   if (!list.is_array()) return counts;
-  const auto add = [&counts](const char* name, double amount) {
+  const auto count = [&counts](const char* name, double amount) {
     counts[name] = counts[name].get<std::int64_t>() + static_cast<std::int64_t>(amount);
   };
   for (const Json& app : list) {
-    add("apps", 1);
-    add("instances", number_at(app, "instances"));
-    add("running", number_at(app, "tasksRunning"));
-    add("healthy", number_at(app, "tasksHealthy"));
-    add("unhealthy", number_at(app, "tasksUnhealthy"));
+    count("apps", 1);
+    count("instances", number_at(app, "instances"));
+    count("running", number_at(app, "tasksRunning"));
+    count("healthy", number_at(app, "tasksHealthy"));
+    count("unhealthy", number_at(app, "tasksUnhealthy"));
     const Json& deployments = value_at(app, "deployments");
-    add("deploying", deployments.is_array() && !deployments.empty() ? 1 : 0);
+    count("deploying", deployments.is_array() && !deployments.empty() ? 1 : 0);
   }
   return counts;
 }
@@ -91,7 +120,11 @@ std::string render_status(const std::vector<DaemonHealth>& daemons, const Json& 
   for (const DaemonHealth& daemon : daemons) {
     table.add({{daemon.name}, {daemon.state, tone_of(daemon.state)}, {daemon.detail}});
   }
-  std::string out = table.render(style) + "\n";
+  std::string out = table.render(style);
+  for (const DaemonHealth& daemon : daemons) {
+    if (!daemon.fix.empty()) out += "fix " + daemon.name + ": " + daemon.fix + "\n";
+  }
+  out += "\n";
   if (apps.is_null()) return out + "applications: unknown, masterd does not tell\n";
   const Json counts = count_apps(apps);
   const auto number = [&counts](const char* name) { return counts[name].get<std::int64_t>(); };
@@ -106,9 +139,10 @@ std::string render_status(const std::vector<DaemonHealth>& daemons, const Json& 
 Status show_status(const Session& session) {
   std::vector<DaemonHealth> daemons = {ask(session, Daemon::master)};
   if (session.url.empty()) {
-    daemons.push_back(ask(session, Daemon::agent));
-    daemons.push_back(ask(session, Daemon::netfw));
-    daemons.push_back(ask(session, Daemon::dfs));
+    for (const Daemon daemon :
+         {Daemon::agent, Daemon::netfw, Daemon::dfs, Daemon::storage, Daemon::services}) {
+      daemons.push_back(ask(session, daemon));
+    }
   }
   Json apps;
   if (auto api = Api::make(session, Daemon::master)) {

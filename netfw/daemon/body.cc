@@ -160,9 +160,8 @@ base::Result<void> Body::start() {
   }
   api_ = {.engine = engine_.get(), .changed = [this] { post([this] { write_files_soon(); }); }};
   add_routes(table_, api_);
-  rest::add_standard_routes(table_, context_.metrics, "gestalt-netfwd", [this] {
-    return base::Json{{"status", engine_->figures().healthy ? "ok" : "degraded"}};
-  });
+  rest::add_standard_routes(table_, context_.metrics, "gestalt-netfwd",
+                            [this] { return engine_->health(); });
   add_metrics();
   server_ =
       TRY(rest::Server::make({context_.loop, context_.workers, authenticator_, context_.metrics},

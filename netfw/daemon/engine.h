@@ -91,7 +91,8 @@ class Engine {
   Judgement judge(const Packet& packet);
   // Kept up to date by every change, so that a reader never waits for one under way.
   struct Figures {
-    std::atomic<bool> healthy = false;
+    std::atomic<bool> firewall_good = false;
+    std::atomic<bool> balancer_good = false;
     std::atomic<bool> haproxy_connected = false;
     std::atomic<std::size_t> instances = 0;
     std::atomic<std::size_t> services = 0;
@@ -100,6 +101,8 @@ class Engine {
     std::atomic<long> haproxy_pid = 0;
   };
   const Figures& figures() const { return figures_; }
+  // {"status": "ok" or "degraded", "problems": ["…"]}, from the figures.
+  base::Json health() const;
 
  private:
   Engine(Parts parts, Hooks hooks, StoredState state);

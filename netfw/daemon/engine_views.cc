@@ -149,10 +149,23 @@ Judgement Engine::judge(const Packet& packet) {
   return verdict(desired_firewall(), packet);
 }
 
+base::Json Engine::health() const {
+  base::Json problems = base::Json::array();
+  if (!figures_.firewall_good) {
+    problems.push_back("the packet filter is not as wanted; GET /v1/status says why");
+  }
+  if (!figures_.balancer_good) {
+    problems.push_back(figures_.haproxy_connected
+                           ? "HAProxy did not take a change; GET /v1/status says why"
+                           : "HAProxy does not answer: systemctl status gestalt-haproxy");
+  }
+  return {{"status", problems.empty() ? "ok" : "degraded"}, {"problems", std::move(problems)}};
+}
+
 void Engine::note_figures() {
-  const bool firewall = !parts_.firewall || (firewall_applied_ && !firewall_error_);
+  figures_.firewall_good = !parts_.firewall || (firewall_applied_ && !firewall_error_);
   const bool connected = parts_.balancer && parts_.balancer->is_connected();
-  figures_.healthy = firewall && (!parts_.balancer || (connected && !balancer_error_));
+  figures_.balancer_good = !parts_.balancer || (connected && !balancer_error_);
   figures_.haproxy_connected = connected;
   figures_.haproxy_pid = connected ? parts_.balancer->pid() : 0;
   figures_.instances = state_.instances.size();

@@ -220,31 +220,70 @@ TEST(Commands, status_tells_which_daemon_is_down_and_what_runs) {
   master.answer("GET /health", R"({"status":"ok"})");
   master.answer("GET /v2/apps", R"({"apps":[{"id":"/web","instances":2,"tasksRunning":1}]})");
   FakeDaemon agent(folder / "agentd.sock");
-  agent.answer("GET /health", R"({"status":"degraded","problems":["image cache is full"]})");
+  agent.answer("GET /health",
+               R"({"status":"degraded","connected":{"masterd":true,"netfwd":false}})");
+  FakeDaemon storage(folder / "dfs-storage.sock");
+  storage.answer("GET /health", R"({"status":"degraded","reasons":["the device is full"]})");
+  FakeDaemon services(folder / "services.sock");
+  services.answer("GET /health", R"({"status":"ok","services":{"audit":{"status":"ok"}}})");
   LONGS_EQUAL(1, run({"status"}));
-  STRCMP_EQUAL(
-      "DAEMON    STATE     DETAIL\n"
-      "masterd   ok        -\n"
-      "agentd    degraded  image cache is full\n"
-      "netfwd    down      systemctl status gestalt-netfwd\n"
-      "dfs-meta  down      systemctl status gestalt-dfs-meta\n"
+  const std::string run_folder = folder.path().string();
+  const std::string expected =
+      "DAEMON       STATE     DETAIL\n"
+      "masterd      ok        -\n"
+      "agentd       degraded  not connected to netfwd\n"
+      "netfwd       down      does not answer on unix:" +
+      run_folder +
+      "/netfwd.sock\n"
+      "dfs-meta     down      does not answer on unix:" +
+      run_folder +
+      "/dfs-meta.sock\n"
+      "dfs-storage  degraded  the device is full\n"
+      "services     ok        -\n"
+      "fix agentd: journalctl -u gestalt-agentd says more\n"
+      "fix netfwd: systemctl restart gestalt-netfwd; why it ended: journalctl -u gestalt-netfwd\n"
+      "fix dfs-meta: systemctl restart gestalt-dfs-meta; why it ended: journalctl -u "
+      "gestalt-dfs-meta\n"
+      "fix dfs-storage: journalctl -u gestalt-dfs-storage says more\n"
       "\n"
-      "applications: 1, instances: 1 of 2 running\n",
-      out.str().c_str());
+      "applications: 1, instances: 1 of 2 running\n";
+  STRCMP_EQUAL(expected.c_str(), out.str().c_str());
+}
+
+TEST(Commands, status_tells_why_a_daemon_is_not_well) {
+  master.answer("GET /health",
+                R"({"status":"degraded","coordination":"writes fail",
+                    "unreadable_apps":[{"app":"/web","problem":"damaged"}]})");
+  FakeDaemon services(folder / "services.sock");
+  services.answer("GET /health",
+                  R"({"status":"degraded","services":{"audit":{"status":"ok"},
+                      "event":{"status":"degraded","engine":"kafka"},
+                      "task":{"status":"degraded","problems":["no worker"]}}})");
+  LONGS_EQUAL(1, run({"--json", "status"}));
+  const base::Json told = base::Json::parse(out.str())["daemons"];
+  STRCMP_EQUAL("coordination: writes fail; /web: damaged",
+               told[0]["detail"].get<std::string>().c_str());
+  STRCMP_EQUAL("services", told[5]["name"].get<std::string>().c_str());
+  STRCMP_EQUAL("event: degraded; task: no worker", told[5]["detail"].get<std::string>().c_str());
+  STRCMP_EQUAL("down", told[1]["status"].get<std::string>().c_str());
+  STRCMP_EQUAL("systemctl restart gestalt-agentd; why it ended: journalctl -u gestalt-agentd",
+               told[1]["fix"].get<std::string>().c_str());
 }
 
 TEST(Commands, status_is_ok_when_all_is_well) {
-  FakeDaemon agent(folder / "agentd.sock");
-  FakeDaemon netfw(folder / "netfwd.sock");
-  FakeDaemon meta(folder / "dfs-meta.sock");
-  for (FakeDaemon* daemon : {&master, &agent, &netfw, &meta}) {
-    daemon->answer("GET /health", R"({"status":"ok"})");
+  std::vector<std::unique_ptr<FakeDaemon>> daemons;
+  for (const char* name : {"agentd", "netfwd", "dfs-meta", "dfs-storage", "services"}) {
+    daemons.push_back(std::make_unique<FakeDaemon>(folder / (std::string(name) + ".sock")));
+    daemons.back()->answer("GET /health", R"({"status":"ok"})");
   }
+  master.answer("GET /health", R"({"status":"ok"})");
   master.answer("GET /v2/apps", R"({"apps":[]})");
   LONGS_EQUAL(0, run({"--json", "status"}));
   const base::Json told = base::Json::parse(out.str());
-  LONGS_EQUAL(4, told["daemons"].size());
+  LONGS_EQUAL(6, told["daemons"].size());
   LONGS_EQUAL(0, told["applications"]["apps"].get<int>());
+  LONGS_EQUAL(0, run({"status"}));
+  CHECK_TRUE(out.str().find("fix") == std::string::npos);
 }
 
 TEST(Commands, wrong_usage_is_status_2) {
