@@ -16,7 +16,8 @@ int main(int argc, char** argv) {
   if (argc >= 2 && std::strcmp(argv[1], netfw::kBootFlag) == 0) return netfw::boot_main(argc, argv);
   return rest::run_daemon(argc, argv,
                           {.name = "netfwd",
-                           .about = "Firewall and load balancer of a node.",
+                           .about = "Firewall and load balancer of a node.\n"
+                                    "  --boot            put a policy into the kernel, and end",
                            .check = netfw::check_config,
                            .start = netfw::start_daemon,
                            .describe_routes = netfw::describe_routes,

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks the command line for every verb and option it has and looks for each in its pages.
 
-    tests/tidy/pages.py GESTALT ROOT
+    tests/tidy/pages.py GESTALT ROOT [DAEMON...]
 
 The pages are docs/reference/cli.md, man/gestalt.1 and completions/gestalt. A verb or option that is missing from one of
-them is reported, and so is one that completions offer but the program does not have.
+them is reported, and so is one that completions offer but the program does not have. Each DAEMON that has a unit, or that
+mount(8) calls, has man/NAME.8 with each option of its help and none besides.
 """
 import os
 import re
@@ -64,14 +65,34 @@ def check(found, pages):
     return wrong
 
 
+def has_page(name, root):
+    return name == "gestalt-dfs-mount" or os.path.exists(os.path.join(root, "install", "systemd", name + ".service"))
+
+
+def check_daemon(program, root):
+    path = f"man/{os.path.basename(program)}.8"
+    if not os.path.exists(os.path.join(root, path)):
+        return [f"{path}: is missing"]
+    done = subprocess.run([program, "--help"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True,
+                          timeout=SECONDS_MAX, text=True)
+    has = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout)) - COMMON
+    with open(os.path.join(root, path), encoding="utf-8") as file:
+        page = {"-" + name for name in re.findall(r"(?:\bFl|\||,) (-[a-z][a-z-]+)", file.read())}
+    return [f"{path}: {name} is missing" for name in sorted(has - page)] + \
+           [f"{path}: {name} is no option of the program" for name in sorted(page - has - COMMON)]
+
+
 def main():
-    program, root = sys.argv[1:3]
+    program, root, *daemons = sys.argv[1:]
     pages = {}
     for path in ("docs/reference/cli.md", "man/gestalt.1", "completions/gestalt"):
         with open(os.path.join(root, path), encoding="utf-8") as file:
             pages[path] = file.read()
     found = surface(program)
     wrong = check(found, pages)
+    for daemon in daemons:
+        if has_page(os.path.basename(daemon), root):
+            wrong += check_daemon(daemon, root)
     for line in wrong:
         print(line)
     print(f"{len(found)} commands, {len(wrong)} problems")

@@ -13,7 +13,8 @@ int main(int argc, char** argv) {
     return dfs::storage::claim_main(argc, argv);
   return rest::run_daemon(argc, argv,
                           {.name = "dfs-storage",
-                           .about = "Storage server of the distributed file system.",
+                           .about = "Storage server of the distributed file system.\n"
+                                    "  --claim [PATH]    claim a blank device or folder, and end",
                            .check = dfs::storage::check_config,
                            .start = dfs::storage::start_daemon,
                            .describe_routes = dfs::storage::describe_routes,
