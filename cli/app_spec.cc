@@ -65,8 +65,27 @@ Result<Json> make_volume(const std::string& text) {
   return volume;
 }
 
+// As parameters of `docker run`, which is how Marathon has them.
+Result<void> put_parameters(Json& container, const AppOptions& options) {
+  if (!options.init && !options.read_only) return {};
+  if (!container.contains("docker") || !container["docker"].is_object()) {
+    return wrong("--init and --read-only are for applications with an image");
+  }
+  Json& parameters = container["docker"]["parameters"];
+  if (!parameters.is_array()) parameters = Json::array();
+  for (const auto& [key, wanted] :
+       {std::pair("init", options.init), {"read-only", options.read_only}}) {
+    if (!wanted) continue;
+    const Json parameter = {{"key", key}, {"value", "true"}};
+    if (std::find(parameters.begin(), parameters.end(), parameter) == parameters.end())
+      parameters.push_back(parameter);
+  }
+  return {};
+}
+
 Result<void> put_container(Json& app, const AppOptions& options) {
-  if (options.image.empty() && options.volumes.empty()) return {};
+  if (options.image.empty() && options.volumes.empty() && !options.init && !options.read_only)
+    return {};
   if (!app.contains("container")) app["container"] = Json::object();
   Json& container = app["container"];
   if (!container.is_object()) return wrong("/container of the file is not an object");
@@ -77,6 +96,7 @@ Result<void> put_container(Json& app, const AppOptions& options) {
     }
     container["docker"]["image"] = options.image;
   }
+  TRY(put_parameters(container, options));
   if (!options.volumes.empty()) {
     container["volumes"] = Json::array();
     for (const std::string& text : options.volumes) {

@@ -29,6 +29,8 @@ struct AppOptions {
   std::vector<std::string> volumes = {};      // "/host:/path[:ro]", "512m:/path" (persistent)
   std::vector<std::string> constraints = {};  // "hostname:UNIQUE", "zone:LIKE:core"
   std::string health_path = {};
+  bool init = false;       // of a container: the node's init in front of the program
+  bool read_only = false;  // of a container: its root file system
 };
 
 // "64" and "64m" are 64 MiB, "1.5g" is 1536. Errors: invalid_argument option_invalid.

@@ -74,6 +74,8 @@ void add_app_run(CLI::App* app, Choice& choice) {
       ->take_all();
   run->add_option("--constraint", options->constraints, "FIELD:OPERATOR[:VALUE]")->take_all();
   run->add_option("--health-path", options->health_path, "Path that answers 2xx when healthy");
+  run->add_flag("--init", options->init, "Process 1 of the container passes signals on");
+  run->add_flag("--read-only", options->read_only, "The image cannot be written to");
   run->add_flag("--update", *update, "Change the application if it exists");
   auto change = add_change_options(run);
   run->callback([&choice, options, update, change] {

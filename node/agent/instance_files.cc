@@ -84,8 +84,8 @@ base::Result<InstanceFiles> make_container_files(const InstanceFilesInput& input
   TRY(give_to(sandbox, user.uid, user.gid));
   TRY(make_volumes(input, user.uid, user.gid));
   const bool resolv_conf = access("/etc/resolv.conf", R_OK) == 0 && access("/etc/hosts", R_OK) == 0;
-  const base::Json config = TRY(
-      make_oci_config({record, input.image->config, user, sandbox, input.volumes, resolv_conf}));
+  const base::Json config = TRY(make_oci_config(
+      {record, input.image->config, user, sandbox, input.volumes, resolv_conf, input.oci_start}));
   TRY(write_plainly(input.folder + "/config.json", base::dump_json(config)));
   InstanceFiles out;
   out.uid = user.uid;

@@ -24,6 +24,7 @@ struct InstanceFilesInput {
   std::vector<VolumePlace> volumes;  // of the specification, in its order
   std::optional<Image> image;        // of a container
   std::string mkfs;
+  std::string oci_start;
 };
 
 // The file system of an instance with a disk limit.

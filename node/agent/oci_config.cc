@@ -29,7 +29,10 @@ base::Result<std::vector<std::string>> make_argv(const ContainerInput& input) {
     argv = input.image.entrypoint;
     argv.insert(argv.end(), input.image.command.begin(), input.image.command.end());
   }
-  if (!argv.empty() && !argv[0].empty()) return argv;
+  if (!argv.empty() && !argv[0].empty()) {
+    if (input.record.spec->init) argv.insert(argv.begin(), {kContainerInit, "init", "--"});
+    return argv;
+  }
   return base::Error{base::Code::invalid_argument,
                      "neither the application nor the image names a program", "argv_missing"};
 }
@@ -87,6 +90,10 @@ Json make_mounts(const ContainerInput& input, bool mapped) {
     for (const char* file : {"/etc/resolv.conf", "/etc/hosts"}) {
       out.push_back(mount_entry(file, "bind", file, {"bind", "nosuid", "noexec", "nodev", "ro"}));
     }
+  }
+  if (input.record.spec->init) {
+    out.push_back(
+        mount_entry(kContainerInit, "bind", input.init_program, {"bind", "nosuid", "nodev", "ro"}));
   }
   std::vector<std::string> sandbox_options{"rbind", "rw", "nosuid", "nodev"};
   if (mapped) sandbox_options.push_back("idmap");

@@ -18,6 +18,8 @@ namespace node::agent {
 inline constexpr const char* kContainerSandbox = "/mnt/mesos/sandbox";
 // Where gestalt-oci-start puts the root file system, in a mount namespace of its own.
 inline constexpr const char* kContainerRoot = "/run/gestalt/oci/root";
+// Where a container with an init finds it: a tmpfs, so that it needs no place in the image.
+inline constexpr const char* kContainerInit = "/dev/gestalt-init";
 
 struct ContainerInput {
   const Record& record;
@@ -26,6 +28,7 @@ struct ContainerInput {
   std::string sandbox;               // folder on the node
   std::vector<VolumePlace> volumes;  // of the specification, in its order
   bool mount_resolv_conf = true;     // the node has /etc/resolv.conf and /etc/hosts
+  std::string init_program = {};     // gestalt-oci-start on the node
 };
 
 // Errors: invalid_argument argv_missing when neither the spec nor the image names a program.

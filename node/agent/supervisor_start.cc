@@ -116,6 +116,7 @@ void Supervisor::prepare_files(Instance& instance, base::Result<void> persisted)
   input->run_folder = run_folder_of(instance.record);
   input->volumes = volume_places(instance.record, parts_.config);
   input->mkfs = parts_.config.mkfs;
+  input->oci_start = parts_.config.oci_start;
   if (instance.record.spec->kind == RunKind::container) {
     const Image* image = parts_.images.find_digest(instance.record.image_digest);
     // It was collected while the agent was away.

@@ -236,6 +236,7 @@ base::Result<RunSpec> read_run_spec(const Json& json, const std::string& pointer
   read_environment(fields, out.environment);
   out.resources = read_resources(fields);
   fields.optional("read_only_root", out.read_only_root);
+  fields.optional("init", out.init);
   fields.optional("network", out.network, {.length_max = 16});
   read_list(fields, "ports", kPortsMax, out.ports, read_port);
   read_list(fields, "volumes", kVolumesMax, out.volumes, read_volume);
@@ -297,6 +298,7 @@ Json to_json(const RunSpec& spec) {
              {"disk_bytes", spec.resources.disk_bytes},
              {"pids_max", spec.resources.pids_max}}},
            {"read_only_root", spec.read_only_root},
+           {"init", spec.init},
            {"network", spec.network},
            {"ports", Json::array()},
            {"volumes", Json::array()},

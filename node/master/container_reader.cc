@@ -5,6 +5,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "common/base/text.h"
 #include "node/master/port_reader.h"
 
 namespace node::master {
@@ -16,6 +17,8 @@ using base::Json;
 constexpr std::size_t kVolumesMax = 50;
 constexpr std::size_t kExternalNameMax = 64;  // as the file system has it
 constexpr const char* kProvider = "gestalt";
+constexpr std::size_t kParametersMax = 100;
+constexpr std::int64_t kPidsMax = 1'000'000;
 
 class ContainerReader {
  public:
@@ -59,7 +62,7 @@ class ContainerReader {
     in.optional("network", network);
     in.optional("forcePullImage", force_pull);
     in.optional("privileged", privileged);
-    const Json* parameters = in.find_array("parameters", 100);
+    const Json parameters = read_parameters(in);
     in.find("credential");
     in.find("pullConfig");
     if (network == "BRIDGE") parts_.wants_bridge = true;
@@ -76,7 +79,33 @@ class ContainerReader {
     return {{"image", image},
             {"forcePullImage", force_pull},
             {"privileged", false},
-            {"parameters", parameters == nullptr ? Json::array() : *parameters}};
+            {"parameters", parameters}};
+  }
+
+  // Options of `docker run`. Others than these would be accepted and do nothing.
+  Json read_parameters(Fields& docker) {
+    Json out = Json::array();
+    const Json* parameters = docker.find_array("parameters", kParametersMax);
+    if (parameters == nullptr) return out;
+    for (std::size_t i = 0; i < parameters->size(); ++i) {
+      Fields in((*parameters)[i],
+                base::child_pointer(docker.pointer_of("parameters"), std::to_string(i)));
+      std::string key;
+      std::string value;
+      in.required("key", key, {.length_min = 1, .length_max = 64});
+      in.optional("value", value, {.length_max = 64});
+      const bool is_flag = key == kParameterInit || key == kParameterReadOnly;
+      if (is_flag && value != "true" && value != "false") {
+        in.reject("value", "must be true or false");
+      } else if (key == kParameterPids && !base::parse_int(value, 1, kPidsMax)) {
+        in.reject("value", "must be a number of 1 to " + std::to_string(kPidsMax));
+      } else if (!is_flag && key != kParameterPids) {
+        in.reject("key", "must be init, read-only or pids-limit; others are not available");
+      }
+      close(in);
+      out.push_back({{"key", key}, {"value", value}});
+    }
+    return out;
   }
 
   Json read_volumes(Fields& container) {

@@ -16,6 +16,11 @@ struct ContainerParts {
   bool wants_bridge = false;  // docker.network of older clients says so
   bool has_persistent_volumes = false;
 };
+// Entries of docker.parameters, by their key: what `docker run` calls --init and so on.
+inline constexpr std::string_view kParameterInit = "init";
+inline constexpr std::string_view kParameterReadOnly = "read-only";
+inline constexpr std::string_view kParameterPids = "pids-limit";
+
 // What is wrong goes to `problems`.
 ContainerParts read_container(const base::Json& container, const std::string& pointer,
                               Problems& problems);

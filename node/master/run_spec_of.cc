@@ -3,6 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/text.h"
+#include "node/master/container_reader.h"
+
 namespace node::master {
 namespace {
 
@@ -122,6 +125,17 @@ api::VolumeSpec make_volume(const App& app, int slot, const Json& volume) {
   return out;
 }
 
+void apply_parameters(const Json& parameters, api::RunSpec& spec) {
+  for (const Json& parameter : parameters) {
+    const auto& key = parameter.at("key").get_ref<const std::string&>();
+    const auto& value = parameter.at("value").get_ref<const std::string&>();
+    if (key == kParameterInit) spec.init = value == "true";
+    if (key == kParameterReadOnly) spec.read_only_root = value == "true";
+    if (key == kParameterPids)
+      spec.resources.pids_max = base::parse_int(value, 0, INT64_MAX).value_or(0);
+  }
+}
+
 }  // namespace
 
 api::RunSpec make_run_spec(const App& app, int slot) {
@@ -135,6 +149,7 @@ api::RunSpec make_run_spec(const App& app, int slot) {
   if (image) {
     spec.image = with_transport((*container)["docker"]["image"]);
     spec.force_pull = (*container)["docker"]["forcePullImage"];
+    apply_parameters((*container)["docker"]["parameters"], spec);
   }
   if (document.contains("cmd")) spec.argv = shell(document["cmd"]);
   if (document.contains("args")) spec.argv = document["args"].get<std::vector<std::string>>();

@@ -6,6 +6,7 @@
 //                         --pid-file FILE --fifo FILE -- CRUN ARGUMENT… create ARGUMENT…
 //   gestalt-oci-start exec --pid PID [--uid N] -- PROGRAM ARGUMENT…
 //   gestalt-oci-start process --uid N -- PROGRAM ARGUMENT…
+//   gestalt-oci-start init -- PROGRAM ARGUMENT…
 //
 // `run` is the ExecStart of a container's unit (Type=notify). A child makes all mounts in a mount
 // namespace of its own and becomes crun; the mounts vanish with the container's last process and
@@ -23,6 +24,7 @@
 // `exec` joins the control groups and the network of process PID first, so that a health check's
 // command counts against the limits of its instance; with --uid it becomes that user for good.
 // `process` becomes user N, who needs no entry in passwd as systemd's User= would demand.
+// `init` is process 1 of a container that asked for one (init.h); it is bound into the container.
 // Exit status of `run`: crun's, or 120 with one line on stderr when it was not reached.
 // Static and without the C++ library: it is started once per container.
 // Source: mount_setattr(2), open_tree(2), Documentation/filesystems/overlayfs.rst.
@@ -46,6 +48,7 @@
 #include "node/agent/oci_start/cgroups.h"
 #include "node/agent/oci_start/disk.h"
 #include "node/agent/oci_start/hand_over.h"
+#include "node/agent/oci_start/init.h"
 
 namespace {
 
@@ -59,7 +62,7 @@ constexpr const char* kProc = "/run/gestalt/oci/proc";
 constexpr const char* kDevices = "/run/gestalt/oci/devices";
 constexpr const char* kUnified = "/sys/fs/cgroup/unified";
 
-enum class Mode { run, exec, process };
+enum class Mode { run, exec, process, init };
 
 struct Options {
   Mode mode = Mode::run;
@@ -104,6 +107,7 @@ Options parse(int argc, char** argv) {
   if (argc < 2) _exit(2);
   if (strcmp(argv[1], "exec") == 0) out.mode = Mode::exec;
   if (strcmp(argv[1], "process") == 0) out.mode = Mode::process;
+  if (strcmp(argv[1], "init") == 0) out.mode = Mode::init;
   for (int i = 2; i < argc; ++i) {
     if (strcmp(argv[i], "--") == 0) {
       out.program = argv + i + 1;
@@ -293,6 +297,7 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   if (options.mode == Mode::run) return run(options);
+  if (options.mode == Mode::init) oci_start::run_init(options.program);
   if (options.mode == Mode::process) {
     if (!oci_start::become(options.uid)) return kNotReached;
     execvp(options.program[0], options.program);

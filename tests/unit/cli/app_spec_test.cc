@@ -32,6 +32,16 @@ TEST(AppSpec, an_id_and_an_image_are_enough) {
          web());
 }
 
+TEST(AppSpec, options_of_a_container_become_parameters) {
+  AppOptions options = web();
+  options.init = options.read_only = true;
+  expect(R"({"id":"/web","container":{"type":"DOCKER","docker":{"image":"docker://web:1",
+      "parameters":[{"key":"init","value":"true"},{"key":"read-only","value":"true"}]}}})",
+         options);
+  CHECK_ERROR(Code::invalid_argument, "option_invalid",
+              make_app(nullptr, {.id = "/web", .command = "x", .init = true}));
+}
+
 TEST(AppSpec, who_names_a_service_port_wants_it_open) {
   AppOptions options = web();
   options.ports = {"0"};

@@ -151,6 +151,26 @@ TEST(Containers, a_program_that_ignores_the_stop_signal_is_killed_after_its_grac
   wait_for("a", InstanceState::killed);
 }
 
+TEST(Containers, an_init_passes_the_stop_signal_on_and_the_exit_status_back) {
+  // As process 1 the program has no handler for the signal, which the kernel then keeps from it.
+  spec.init = true;
+  spec.read_only_root = true;
+  spec.kill_grace = std::chrono::seconds(30);
+  shell("exec sleep 1000");
+  wish("a", port);
+  apply();
+  wait_for("a", InstanceState::running);
+  wishes = std::make_shared<Wishes>();
+  const auto begin = std::chrono::steady_clock::now();
+  apply();
+  wait_for("a", InstanceState::killed);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+  shell("sleep 0.2; exit 7");
+  wish("b", free_port());
+  apply();
+  LONGS_EQUAL(7, wait_for("b", InstanceState::failed).exit_status);
+}
+
 TEST(Containers, what_a_container_must_not_do_fails) {
   // Each part gives a status of its own when it succeeds although it must not.
   shell(

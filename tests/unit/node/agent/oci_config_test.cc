@@ -35,8 +35,9 @@ TEST_GROUP(OciConfig) {
   }
   Json make() {
     record.spec = std::make_shared<const node::api::RunSpec>(spec);
-    return UNWRAP(make_oci_config(
-        {record, image, user, "/var/lib/gestalt/agent/instances/x/sandbox", places}));
+    return UNWRAP(
+        make_oci_config({record, image, user, "/var/lib/gestalt/agent/instances/x/sandbox", places,
+                         true, "/usr/libexec/gestalt/gestalt-oci-start"}));
   }
   static bool has(const Json& list, const std::string& text) {
     return std::find(list.begin(), list.end(), text) != list.end();
@@ -136,6 +137,16 @@ TEST(OciConfig, without_a_user_namespace_nothing_is_mapped) {
   const Json config = make();
   CHECK_FALSE(config["linux"].contains("uidMappings"));
   CHECK_FALSE(has(find_mount(config, "/mnt/mesos/sandbox")["options"], "idmap"));
+}
+
+TEST(OciConfig, an_init_is_bound_in_and_starts_the_program) {
+  CHECK(find_mount(make(), node::agent::kContainerInit).is_null());
+  spec.init = true;
+  const Json config = make();
+  CHECK(config["process"]["args"] == Json({"/dev/gestalt-init", "init", "--", "/bin/app", "-v"}));
+  const Json mount = find_mount(config, node::agent::kContainerInit);
+  CHECK(mount["source"] == "/usr/libexec/gestalt/gestalt-oci-start");
+  CHECK(has(mount["options"], "ro"));
 }
 
 TEST(OciConfig, a_read_only_root_is_asked_for) {

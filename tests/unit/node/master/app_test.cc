@@ -236,7 +236,8 @@ TEST(AppDefinition, an_image_may_have_a_network_of_its_own) {
 TEST(AppDefinition, an_agent_gets_all_it_has_to_know) {
   App app = good(
       R"({"id":"/demo/db","cmd":"run","cpus":0.5,"mem":64,"env":{"A":"b"},"labels":{"my.label":"v"},
-          "container":{"type":"DOCKER","docker":{"image":"pg:15"},
+          "container":{"type":"DOCKER","docker":{"image":"pg:15","parameters":[{"key":"init","value":"true"},
+              {"key":"read-only","value":"true"},{"key":"pids-limit","value":"50"}]},
             "volumes":[{"containerPath":"/data","persistent":{"size":5}},
                        {"containerPath":"common","external":{"name":"all","size":6}}]},
           "healthChecks":[{"protocol":"MESOS_TCP","intervalSeconds":2}],
@@ -253,5 +254,7 @@ TEST(AppDefinition, an_agent_gets_all_it_has_to_know) {
   CHECK(spec.volumes[1].shared && !spec.volumes[0].shared);
   LONGS_EQUAL(2, spec.health_checks.at(0).interval.count());
   LONGS_EQUAL(9, spec.kill_grace.count());
+  CHECK(spec.init && spec.read_only_root);
+  LONGS_EQUAL(50, spec.resources.pids_max);
   CHECK_OK(node::api::decode_run_spec(node::api::encode(spec)));
 }
