@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/views.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
@@ -82,6 +84,24 @@ void append_pair(std::string& out, const std::string& name, const std::string& v
   std::string padded = name;
   if (padded.size() < kNameWidth) padded.append(kNameWidth - padded.size(), ' ');
   out += padded + printable(value) + "\n";
+}
+
+// "memory_limit_not_effective" as a sentence; one line for all instances of which it is true.
+std::string degraded_lines(const Json& tasks) {
+  std::map<std::string, std::int64_t> counts;
+  for (const auto& [at, task] : tasks.items()) {
+    for (const auto& [number, token] : value_at(task, "degraded").items()) {
+      if (token.is_string()) ++counts[token.get<std::string>()];
+    }
+  }
+  std::string out;
+  for (const auto& [token, count] : counts) {
+    std::string words = printable(token);
+    std::replace(words.begin(), words.end(), '_', ' ');
+    out += "degraded: " + words + " (" + std::to_string(count) +
+           (count == 1 ? " instance)\n" : " instances)\n");
+  }
+  return out;
 }
 
 }  // namespace
@@ -178,7 +198,8 @@ std::string render_tasks(const Json& tasks, base::WallTime now, const Style& sty
                  {join_ports(value_at(task, "ports"))}});
     }
   }
-  return table.empty() ? std::string("no instances\n") : table.render(style);
+  return table.empty() ? std::string("no instances\n")
+                       : table.render(style) + degraded_lines(tasks);
 }
 
 std::string render_app(const Json& app, base::WallTime now, const Style& style) {

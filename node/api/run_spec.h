@@ -88,7 +88,7 @@ struct RunSpec {
   std::map<std::string, std::string> environment;
   RunResources resources;
   bool read_only_root = false;
-  bool init = false;              // of a container: process 1 is ours and passes signals on
+  bool init = false;             // of a container: process 1 is ours and passes signals on
   std::string network = "host";  // or kBridgeNetwork, for containers
   std::vector<PortSpec> ports;
   std::vector<VolumeSpec> volumes;

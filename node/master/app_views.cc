@@ -153,6 +153,7 @@ base::Json task_json(const Instance& instance, const App* app) {
                 {"startedAt", text_or_null(status.started_at)},
                 {"version", instance.version},
                 {"localVolumes", Json::array()}};
+  if (!status.degraded.empty()) shown["degraded"] = status.degraded;
   if (!status.health_results.empty()) shown["healthCheckResults"] = health_json(instance);
   return shown;
 }

@@ -76,6 +76,16 @@ TEST(Views, an_application_is_shown_with_its_instances_and_last_failure) {
       cli::render_app(web_app(), noon(), {}).c_str());
 }
 
+TEST(Views, limits_that_are_not_effective_are_told) {
+  const Json tasks = Json::parse(R"([{"id":"a","degraded":["disk_limit_not_effective"]},{"id":"b"},
+      {"id":"c","degraded":["cpu_limit_not_effective","disk_limit_not_effective"]}])");
+  const std::string text = cli::render_tasks(tasks, noon(), {});
+  STRCMP_CONTAINS(
+      "degraded: cpu limit not effective (1 instance)\n"
+      "degraded: disk limit not effective (2 instances)\n",
+      text.c_str());
+}
+
 TEST(Views, an_answer_of_another_shape_is_shown_with_dashes_not_with_a_crash) {
   for (const char* text : {"null", "7", "[]", "{}", R"({"apps":7})", R"({"apps":[7,null]})",
                            R"({"apps":[{"id":{},"instances":"x","deployments":{}}]})"}) {

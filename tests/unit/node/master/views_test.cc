@@ -25,6 +25,13 @@ TEST(Views, an_app_has_the_fields_that_clients_read) {
   CHECK(text.starts_with("shop_web\t10000\t10.0.0.1:3000\t"));
 }
 
+TEST(Views, a_task_says_which_limits_are_not_effective) {
+  Instance instance = *cluster.instances_of("/shop/web").front();
+  CHECK(!task_json(instance, web().current.get()).contains("degraded"));
+  instance.status.degraded = {"disk_limit_not_effective"};
+  CHECK(task_json(instance, web().current.get())["degraded"][0] == "disk_limit_not_effective");
+}
+
 TEST(Views, a_group_is_rendered_with_the_groups_between) {
   GroupView view{"/", "v9", {}, {}};
   view.groups["/shop/empty/deep"] = {{"/db"}, "v3"};
