@@ -15,6 +15,7 @@
 #include "services/front.h"
 #include "services/launcher/service.h"
 #include "services/meta/service.h"
+#include "services/security/api/renewal.h"
 #include "services/security/service.h"
 #include "services/task/service.h"
 
@@ -53,6 +54,7 @@ struct Config {
   std::string connection;
   std::int64_t map_size_mib = 16384;
   HostOptions host;
+  rest::ServerLimits limits;
   Json settings = Json::object();
 };
 
@@ -109,6 +111,7 @@ Result<Config> read_config(const Json& json, const std::string& wanted) {
   fields.optional("external_url", config.host.external_url);
   fields.optional("cors_origins", config.host.cors_origins, 100);
   fields.find("listen");
+  fields.find("limits");
   read_store(fields, config);
   if (const Json* settings = fields.find_object("settings")) config.settings = *settings;
   TRY(fields.finish(base::UnknownFields::refuse));
@@ -118,6 +121,8 @@ Result<Config> read_config(const Json& json, const std::string& wanted) {
   }
   config.hosted = TRY(read_names(names));
   config.listen = TRY(rest::read_listeners(json, "listen", default_listeners()));
+  config.limits = TRY(rest::read_limits(json));
+  config.host.caller_rate = config.limits.per_principal;
   if (config.engine != "lmdb") config.host.queries = rest::Run::on_worker;
   return config;
 }
@@ -182,6 +187,7 @@ class Body final : public rest::DaemonBody {
   sys::LoopTimers timers_;
   Front front_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<Renewal> renewal_;
   std::unique_ptr<RunningHost> host_;
   std::unique_ptr<rest::Server> server_;
   // What is posted to the loop holds it weakly: gone when the body is.
@@ -228,10 +234,14 @@ Result<void> Body::start() {
   host_ = TRY(RunningHost::make({*store_, base::system_clock(), base::system_rng(), timers_,
                                  context_.workers, context_.metrics, config_.state, post},
                                 std::move(services), config_.host));
+  if (Service* security = host_->find("security"); security != nullptr) {
+    renewal_ = security::make_renewal(*security);
+    host_->provide(*renewal_);
+  }
   add_standard_routes();
   TRY(host_->start());
   server_ = TRY(rest::Server::make({context_.loop, context_.workers, front_, context_.metrics},
-                                   host_->table(), config_.listen));
+                                   host_->table(), config_.listen, config_.limits));
   return {};
 }
 

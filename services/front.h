@@ -14,8 +14,9 @@ namespace services {
 class Front final : public rest::Authenticator {
  public:
   explicit Front(std::filesystem::path tokens) : tokens_({.file = std::move(tokens)}) {}
-  // Never refuses: the principal is "uid:N" on the unix socket, else "anonymous", with the scopes
-  // services:call, health:read and what a token of the node grants.
+  // Never refuses: the principal is "credential:HASH" when there are credentials, else "uid:N" on
+  // the unix socket or "anonymous", with the scopes services:call, health:read and what a token of
+  // the node grants.
   base::Result<rest::Principal> authenticate(const rest::Credentials& credentials) override;
 
  private:

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/framework/idempotency.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "common/base/json.h"
+#include "common/base/text.h"
+#include "common/sys/crypto.h"
 #include "common/sys/tls.h"
 
 namespace services {
@@ -21,6 +24,9 @@ constexpr std::size_t kBodyBytesMax = 256 << 10;
 constexpr std::string_view kKeptHeaders[] = {"Content-Type", "Location", "ETag"};
 
 std::int64_t millis(base::WallTime time) { return time.time_since_epoch().count(); }
+
+// What a sealed reply belongs to: moved to another record it cannot be opened.
+std::string context_of(const IdempotencyKey& key) { return key.id + "\n" + key.request; }
 
 std::string hour_term(std::int64_t ms) {
   std::string hour = std::to_string(ms / kHourMs);
@@ -42,7 +48,8 @@ store::Collection idempotency_collection() {
 }
 
 Result<std::optional<IdempotencyKey>> read_idempotency_key(const rest::Request& request,
-                                                           const Caller& caller) {
+                                                           const Caller& caller,
+                                                           const base::Secret& host_key) {
   const auto header = request.find_header("idempotency-key");
   if (!header) return std::optional<IdempotencyKey>();
   if (header->empty() || header->size() > kIdempotencyKeyMax) {
@@ -55,9 +62,11 @@ Result<std::optional<IdempotencyKey>> read_idempotency_key(const rest::Request& 
   }
   std::string text = std::string(rest::method_name(request.method)) + " " + request.path;
   for (const auto& [name, value] : request.query) text += "\n" + name + "=" + value;
-  return std::optional<IdempotencyKey>(
-      IdempotencyKey{sys::sha256_hex(caller.account_id + "\n" + std::string(*header)),
-                     sys::sha256_hex(text + "\n\n" + request.body)});
+  text += "\n\n" + request.body;
+  const std::string whose = caller.account_id + "\n" + std::string(*header);
+  return std::optional<IdempotencyKey>(IdempotencyKey{
+      sys::sha256_hex(whose), sys::sha256_hex(text),
+      base::Secret(sys::hmac_sha256(host_key.reveal(), "reply\n" + whose + "\n" + text))});
 }
 
 Result<std::optional<rest::Response>> find_reply(store::Reader& reader, const IdempotencyKey& key,
@@ -72,16 +81,24 @@ Result<std::optional<rest::Response>> find_reply(store::Reader& reader, const Id
     return Error{Code::failed_precondition, "this Idempotency-Key was used for another request",
                  "idempotency_key_reused"};
   }
+  const std::string sealed = TRY(base::from_base64(json.value("sealed", "")));
+  const auto opened = sys::unseal(key.secret.reveal(), context_of(key), sealed);
+  if (!opened) {
+    return Error{Code::failed_precondition,
+                 "the request was carried out, but its reply cannot be read any more",
+                 "idempotency_reply_lost"};
+  }
+  const Json kept = TRY(base::parse_json(opened->reveal(), {.bytes_max = 4 << 20}));
   rest::Response reply;
-  reply.status = json.value("status", 200);
-  reply.body = json.value("body", "");
-  for (const auto& [name, value] : json["headers"].items()) reply.headers[name] = value;
+  reply.status = kept.value("status", 200);
+  reply.body = kept.value("body", "");
+  for (const auto& [name, value] : kept["headers"].items()) reply.headers[name] = value;
   reply.headers["Idempotency-Replayed"] = "true";
   return std::optional<rest::Response>(std::move(reply));
 }
 
 Result<void> save_reply(store::Writer& writer, const IdempotencyKey& key,
-                        const rest::Response& reply, base::WallTime now) {
+                        const rest::Response& reply, base::WallTime now, base::Rng& rng) {
   const auto found = TRY(writer.find(kIdempotency, key.id));
   if (found) {
     const Json json = TRY(base::parse_json(found->value, {.bytes_max = 4 << 20}));
@@ -94,10 +111,16 @@ Result<void> save_reply(store::Writer& writer, const IdempotencyKey& key,
     const auto at = reply.headers.find(std::string(name));
     if (at != reply.headers.end()) headers[at->first] = at->second;
   }
-  const Json json = {{"request", key.request},
-                     {"status", reply.status},
+  const Json kept = {{"status", reply.status},
                      {"body", reply.body.size() <= kBodyBytesMax ? reply.body : std::string()},
-                     {"headers", std::move(headers)},
+                     {"headers", std::move(headers)}};
+  std::array<std::uint8_t, 12> nonce{};
+  rng.fill(nonce);
+  const std::string sealed =
+      TRY(sys::seal(key.secret.reveal(), std::string(nonce.begin(), nonce.end()), context_of(key),
+                    base::dump_json(kept)));
+  const Json json = {{"request", key.request},
+                     {"sealed", base::to_base64url(sealed)},
                      {"expires_ms", millis(now) + kLifetimeMs}};
   TRY(writer.put(kIdempotency, key.id, base::dump_json(json)));
   return {};

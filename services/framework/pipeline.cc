@@ -110,7 +110,12 @@ Result<void> Pipeline::parse_body() {
 }
 
 Result<void> Pipeline::authenticate(store::Reader& reader) {
-  if (trusted_) return {};
+  if (trusted_) {
+    if (call_.caller().is_internal() || host_.renewal_ == nullptr) return {};
+    // Between the hold and the release rights may have been taken away.
+    state_.caller = TRY(host_.renewal_->renew(reader, call_.caller()));
+    return {};
+  }
   const std::string_view shown = request_.find_header("authorization").value_or("");
   Presented presented{shown, std::nullopt};
   if (shown.empty() && request_.principal.name.starts_with("uid:")) {
@@ -125,7 +130,7 @@ Result<void> Pipeline::authenticate(store::Reader& reader) {
   Result<CallerPtr> caller = host_.identity_->authenticate(reader, presented);
   if (caller) {
     state_.caller = *std::move(caller);
-    return {};
+    return host_.count_call(call_.caller(), wait_);
   }
   // Some anonymous routes take other credentials in the same header, for instance a client's.
   if (row_.access.kind() == Access::Kind::anonymous) return {};
@@ -193,7 +198,7 @@ Result<bool> Pipeline::admit(store::Reader& reader) {
   if (row_.kind == Kind::query) return false;
   // A released call brings the key of what held it, so that it runs once whatever dies meanwhile.
   if (!state_.dryrun && (!trusted_ || request_.find_header("idempotency-key"))) {
-    key_ = TRY(read_idempotency_key(request_, call_.caller()));
+    key_ = TRY(read_idempotency_key(request_, call_.caller(), host_.reply_key_));
     if (key_) reply_ = TRY(find_reply(reader, *key_, call_.now()));
     if (reply_) return true;
   }
@@ -322,7 +327,7 @@ Result<void> Pipeline::record(store::Writer& writer, const Reply& reply) {
   }
   if (!row_.has(kUnaudited)) row.audit = audit_text("done", reply.status, nullptr);
   if (!row.audit.empty() || !row.events.empty()) TRY(put_outbox(writer, std::move(row)));
-  if (key_) TRY(save_reply(writer, *key_, reply, call_.now()));
+  if (key_) TRY(save_reply(writer, *key_, reply, call_.now(), host_.rng()));
   return {};
 }
 
@@ -431,6 +436,10 @@ rest::Response Pipeline::finish(Result<Reply> outcome) {
                          {{"request", request_.id}, {"action", row_.name}}, error);
     }
     reply = render_error(host_.dialect_of(row_.mount), error, request_);
+    if (wait_.count() > 0) {
+      const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait_);
+      reply.headers["Retry-After"] = std::to_string(seconds.count());
+    }
     if (denied_) host_.note_denied(audit_text("denied", reply.status, &error));
   }
   add_explanation(reply);

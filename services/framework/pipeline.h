@@ -14,7 +14,7 @@ class Pipeline {
  public:
   Pipeline(RunningHost& host, std::size_t row_index, const rest::Request& request);
   rest::Response run();
-  // As run() but as this caller, without authentication and gate.
+  // As run() but for this caller as it is now, without credentials and gate.
   rest::Response run_as(CallerPtr caller, std::string href_base);
 
  private:
@@ -52,6 +52,7 @@ class Pipeline {
   std::optional<IdempotencyKey> key_;
   std::optional<Reply> reply_;
   std::optional<base::Error> body_error_;
+  base::Duration wait_{0};  // of a caller that calls too often: until it may again
   base::Instant started_;
 };
 

@@ -7,8 +7,8 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/sys/shared_file.h"
-#include "common/sys/tls.h"
 #include "services/framework/dialect.h"
+#include "services/framework/key_file.h"
 #include "services/framework/pipeline.h"
 
 namespace services {
@@ -105,17 +105,19 @@ void describe_actions(const std::vector<std::unique_ptr<Service>>& services,
 RunningHost::RunningHost(Parts parts, HostOptions options)
     : parts_(std::move(parts)),
       options_(std::move(options)),
-      dispatcher_({parts_.store, parts_.timers, parts_.metrics,
-                   [this](std::function<void()> work) {
-                     return parts_.workers.submit(std::move(work)).has_value();
-                   },
-                   parts_.post}),
+      dispatcher_(
+          {parts_.store, parts_.timers, parts_.metrics,
+           [this](std::function<void()> work) { return submit(std::move(work)).has_value(); },
+           parts_.post}),
       tasks_(*this),
       no_orgs_(std::make_unique<NoOrgs>()),
       nobody_(std::make_unique<Nobody>()),
       orgs_(no_orgs_.get()),
       rights_(nobody_.get()),
       entitlements_(nobody_.get()),
+      callers_(options_.caller_rate),
+      throttled_(&parts_.metrics.counter("services_rate_exceeded_total",
+                                         "Calls of accounts that called too often.")),
       denied_lost_(&parts_.metrics.counter("services_audit_lost_total",
                                            "Refusals that were too many to be audited.")) {
   tasks_.add("framework.perform", [this](TaskRun& run) -> Result<TaskEnd> {
@@ -208,11 +210,23 @@ void RunningHost::add_route(std::size_t index, std::string path) {
                        {.body_max = row.body_max, .handler_max = std::chrono::seconds(60)}});
 }
 
-Result<void> RunningHost::start() {
+// A service whose start failed may have left timers and work behind, so stop() is for it too.
+Result<void> RunningHost::begin_services() {
   for (const auto& service : services_) {
+    ++begun_;
     const Result<void> began = service->start(*this);
     if (!began) return base::prepend(service->name(), began.error());
   }
+  return {};
+}
+
+Result<void> RunningHost::start() {
+  {
+    const std::lock_guard lock(work_mutex_);
+    takes_work_ = true;
+  }
+  reply_key_ = TRY(load_or_make_key(state_folder("framework") + "/reply.key", rng()));
+  TRY(begin_services());
   connect_consumers();
   dispatcher_.start();
   started_ = true;
@@ -275,7 +289,7 @@ void RunningHost::subscribe(std::string subscriber, std::string name_prefix, Sub
 }
 
 void RunningHost::stop() {
-  if (!started_.exchange(false)) return;
+  started_ = false;
   for (const auto& period : periods_) {
     period->timer.reset();
     const std::lock_guard lock(period->mutex);  // waits for the work under way
@@ -283,9 +297,14 @@ void RunningHost::stop() {
   }
   tasks_.stop();
   dispatcher_.stop();
-  for (auto service = services_.rbegin(); service != services_.rend(); ++service) {
-    (*service)->stop();
-  }
+  for (; begun_ > 0; --begun_) services_[begun_ - 1]->stop();
+  wait_for_workers();
+}
+
+void RunningHost::wait_for_workers() {
+  std::unique_lock lock(work_mutex_);
+  takes_work_ = false;
+  work_done_.wait(lock, [this] { return working_ == 0; });
 }
 
 void RunningHost::provide(Access::Kind kind, Authorizer& stage) {
@@ -320,7 +339,46 @@ std::string RunningHost::state_folder(std::string_view service) {
 }
 
 Result<void> RunningHost::submit(std::function<void()> work) {
-  return parts_.workers.submit(std::move(work));
+  {
+    const std::lock_guard lock(work_mutex_);
+    if (!takes_work_) return Error{Code::unavailable, "the host is stopping", "host_stopping"};
+    ++working_;
+  }
+  const auto end = [this] {
+    // Told under the lock: the host may be gone as soon as it is released.
+    const std::lock_guard lock(work_mutex_);
+    --working_;
+    work_done_.notify_all();
+  };
+  Result<void> given = parts_.workers.submit([work = std::move(work), end]() mutable {
+    work();
+    work = nullptr;
+    end();
+  });
+  if (!given) end();
+  return given;
+}
+
+Result<void> RunningHost::count_call(const Caller& caller, base::Duration& wait) {
+  if (options_.caller_rate.per_second <= 0 || caller.is_internal() ||
+      caller.credential == CredentialKind::peer) {
+    return {};
+  }
+  rest::RateLimiter::Verdict verdict;
+  {
+    const std::lock_guard lock(callers_mutex_);
+    verdict = callers_.take(caller.account_id, parts_.clock.now());
+  }
+  if (verdict.is_allowed) return {};
+  throttled_->add();
+  if (verdict.is_first_refusal) {
+    base::log::write(base::log::Level::notice, "SERVICES_RATE_EXCEEDED",
+                     "an account calls more often than it may, answered 429",
+                     {{"account", caller.account_id}, {"name", caller.name}});
+  }
+  wait = verdict.wait;
+  return Error{Code::throttled, "more calls than this account may send, ask again a little later",
+               "rate_exceeded"};
 }
 
 void RunningHost::every(base::Duration period, std::function<void()> work) {
@@ -413,71 +471,6 @@ Result<void> RunningHost::transact(std::string_view action, CallerPtr caller,
   tasks.insert(tasks.end(), state.changed_tasks.begin(), state.changed_tasks.end());
   if (!tasks.empty()) note_tasks(std::move(tasks));
   return {};
-}
-
-namespace {
-
-std::optional<rest::Method> method_of(std::string_view name) {
-  for (const rest::Method each : {rest::Method::get, rest::Method::post, rest::Method::put,
-                                  rest::Method::patch, rest::Method::del}) {
-    if (rest::method_name(each) == name) return each;
-  }
-  return std::nullopt;
-}
-
-CallerPtr caller_of(const Json& json) {
-  Caller caller;
-  caller.account_id = json.value("account_id", "");
-  caller.name = json.value("name", "");
-  caller.org_id = json.value("org_id", "");
-  caller.group_ids = json.value("groups", std::vector<std::string>());
-  for (const Json& each : json.value("rights", Json::array())) {
-    caller.rights.push_back({each.at(0), each.at(1), each.at(2)});
-  }
-  const std::string credential = json.value("credential", "");
-  for (const CredentialKind kind : {CredentialKind::api_key, CredentialKind::token,
-                                    CredentialKind::peer, CredentialKind::internal}) {
-    if (credential_name(kind) == credential) caller.credential = kind;
-  }
-  caller.credential_id = json.value("credential_id", "");
-  caller.on_behalf = json.value("on_behalf", std::vector<std::string>());
-  caller.scopes = json.value("scopes", std::vector<std::string>());
-  return std::make_shared<const Caller>(std::move(caller));
-}
-
-}  // namespace
-
-Result<rest::Response> RunningHost::perform(const Json& captured) {
-  const Error invalid{Code::corrupt, "the captured call was changed or cut short",
-                      "capture_invalid"};
-  if (!captured.is_object() || !captured.contains("hash")) return invalid;
-  Json bare = captured;
-  bare.erase("hash");
-  if (sys::sha256_hex(base::dump_json(bare)) != captured["hash"]) return invalid;
-  const auto method = method_of(captured.value("method", ""));
-  if (!method) return invalid;
-  rest::Request request;
-  request.method = *method;
-  request.id = parts_.rng.uuid();
-  request.peer = "released";
-  request.body = captured.value("raw", "");
-  const std::string type = captured.value("content_type", "");
-  if (!type.empty()) request.headers["content-type"] = type;
-  const std::string key = captured.value("idempotency_key", "");
-  if (!key.empty()) request.headers["idempotency-key"] = key;
-  for (const Json& pair : captured["query"]) request.query.emplace_back(pair.at(0), pair.at(1));
-  const std::string path = captured.value("path", "");
-  std::string encoded;
-  for (const std::string_view segment : base::split(path, '/')) {
-    if (!segment.empty()) encoded += "/" + base::percent_encode(segment);
-  }
-  auto match = TRY(table_.match(*method, encoded));
-  request.path = std::move(match.path);
-  request.path_parameters = std::move(match.parameters);
-  const auto index = row_of_path_.find({static_cast<int>(*method), match.row->path});
-  if (index == row_of_path_.end()) return invalid;
-  return Pipeline(*this, index->second, request)
-      .run_as(caller_of(captured["caller"]), captured.value("href_base", ""));
 }
 
 rest::Response RunningHost::handle(const rest::Request& request) {

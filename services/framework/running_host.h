@@ -2,11 +2,12 @@
 // The host as it runs: what services/main.cc and the tests make; services see Host only.
 //
 // make() reads the tables and schemas and refuses what is wrong in them; start() starts the
-// services in the order given, then tasks and the outbox. stop() in the reverse order. Threads: as
-// Host.
+// services in the order given, then tasks and the outbox. stop() in the reverse order, also after a
+// start that failed half way; it waits for the host's work on the workers. Threads: as Host.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
@@ -14,9 +15,12 @@
 #include <string>
 #include <vector>
 
+#include "common/base/secret.h"
+#include "common/rest/rate_limit.h"
 #include "services/framework/host.h"
 #include "services/framework/idempotency.h"
 #include "services/framework/outbox.h"
+#include "services/framework/renewal.h"
 #include "services/framework/schema.h"
 #include "services/framework/task_runner.h"
 
@@ -26,6 +30,7 @@ struct HostOptions {
   std::string external_url = {};  // "https://gestalt.example"; empty: what the client's Host says
   std::vector<std::string> cors_origins = {};  // "*" or origins that browsers may call from
   rest::Run queries = rest::Run::on_loop;      // on_worker for engines whose reads block
+  rest::Rate caller_rate = {};  // calls of one account, whatever credentials it shows; 0: no limit
 };
 
 // The collections of the framework and of these services, for opening the store.
@@ -65,10 +70,11 @@ class RunningHost final : public Host {
   void every(base::Duration period, std::function<void()> work) override;
 
   void provide(Identity& stage) override { identity_ = &stage; }
+  void provide(Renewal& stage) { renewal_ = &stage; }
   void provide(Orgs& stage) override { orgs_ = &stage; }
   void provide(Access::Kind kind, Authorizer& stage) override;
-  void provide(Effective& stage) override { effective_ = &stage; }
   void provide(Policy& stage) override { policy_ = &stage; }
+  void provide(Effective& stage) override { effective_ = &stage; }
   void provide(Gate& stage) override { gate_ = &stage; }
   void provide(EventSink& stage) override { event_sink_ = &stage; }
   void provide(AuditSink& stage) override { audit_sink_ = &stage; }
@@ -97,6 +103,10 @@ class RunningHost final : public Host {
   base::Result<void> add_row(ActionRow row);
   void add_route(std::size_t index, std::string path);
   void connect_consumers();
+  // Errors: throttled rate_exceeded, with how long to wait in `wait`.
+  base::Result<void> count_call(const Caller& caller, base::Duration& wait);
+  base::Result<void> begin_services();
+  void wait_for_workers();
   void note_denied(std::string audit);
   void write_denied();
   void run_period(const std::shared_ptr<Period>& period);
@@ -126,6 +136,7 @@ class RunningHost final : public Host {
   std::unique_ptr<Orgs> no_orgs_;
   std::unique_ptr<Authorizer> nobody_;
   Identity* identity_ = nullptr;
+  Renewal* renewal_ = nullptr;
   Orgs* orgs_ = nullptr;
   Authorizer* rights_ = nullptr;
   Authorizer* entitlements_ = nullptr;
@@ -137,11 +148,21 @@ class RunningHost final : public Host {
 
   std::vector<std::shared_ptr<Told>> subscribers_;  // shared with the dispatcher's closures
   std::vector<std::shared_ptr<Period>> periods_;    // shared with timers under way
+  base::Secret reply_key_;                          // for what idempotency keeps
+  std::mutex callers_mutex_;
+  rest::RateLimiter callers_;
+  rest::Counter* throttled_ = nullptr;
   std::mutex denied_mutex_;
   std::deque<std::string> denied_;
   bool writing_denied_ = false;
   rest::Counter* denied_lost_ = nullptr;
   std::atomic<bool> started_{false};
+  std::size_t begun_ = 0;  // services that have begun, the first ones
+  // What the host has on the workers: it must not outlive the host.
+  std::mutex work_mutex_;
+  std::condition_variable work_done_;
+  std::size_t working_ = 0;
+  bool takes_work_ = true;
 };
 
 }  // namespace services

@@ -107,7 +107,17 @@ bool TaskRunner::is_cancelled(const std::string& id) const {
 
 void TaskRunner::note(std::vector<std::string> ids) {
   for (const std::string& id : ids) look(id);
-  host_.post([weak = std::weak_ptr(self_)] {
+  arm_later();
+}
+
+// From any thread; arm() itself is the loop's.
+void TaskRunner::arm_later() {
+  std::weak_ptr<TaskRunner*> weak;
+  {
+    const std::lock_guard lock(mutex_);
+    weak = self_;
+  }
+  host_.post([weak] {
     if (const auto runner = weak.lock()) (*runner)->arm();
   });
 }
@@ -238,9 +248,7 @@ void TaskRunner::schedule(const std::string& id, std::int64_t at_ms) {
     running_.erase(id);
     due_[id] = at_ms;
   }
-  host_.post([weak = std::weak_ptr(self_)] {
-    if (const auto runner = weak.lock()) (*runner)->arm();
-  });
+  arm_later();
 }
 
 void TaskRunner::conclude(const TaskRow& task, const Result<TaskEnd>& outcome) {

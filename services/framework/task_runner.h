@@ -36,6 +36,7 @@ class TaskRunner {
   struct Attempt;
   void look(const std::string& id);
   void schedule(const std::string& id, std::int64_t at_ms);
+  void arm_later();
   void arm();
   void fire();
   // Claims the task for an attempt, or ends it when it is past its deadline or cancelled.

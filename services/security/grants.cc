@@ -146,13 +146,6 @@ Result<void> revoke_family(store::Writer& writer, std::string_view family) {
   return touch_epoch(writer);
 }
 
-Result<void> refuse_replay(const Call& call) {
-  if (!call.request().find_header("idempotency-key")) return {};
-  return base::Error{base::Code::invalid_argument,
-                     "a reply that holds a secret is not kept for a repeated call",
-                     "idempotency_refused"};
-}
-
 Result<Reply> refresh_token(Security& self, Call& call, std::string_view client_id) {
   const std::string shown = form_value(call, "refresh_token");
   if (token_kind(shown) != TokenKind::refresh) return refused_grant();

@@ -33,9 +33,6 @@ base::Result<void> revoke_family(store::Writer& writer, std::string_view family)
 // Errors: those of the store; a refusal is a reply.
 base::Result<services::Reply> refresh_token(Security& self, services::Call& call,
                                             std::string_view client);
-// A reply that holds a secret is not kept for a repeated call. Errors: invalid_argument
-// idempotency_refused.
-base::Result<void> refuse_replay(const services::Call& call);
 
 // A member of a form, empty when absent.
 std::string form_value(const services::Call& call, std::string_view name);

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the service seals and signs with: the sealing key in its folder, signing keys in the store.
 #include <array>
-#include <fstream>
-#include <iterator>
 
 #include "common/base/text.h"
-#include "common/sys/files.h"
 #include "services/framework/host.h"
+#include "services/framework/key_file.h"
 #include "services/security/service.h"
 
 namespace security {
 
 namespace {
 
-constexpr std::size_t kSealBytes = 32;
 // A retired key still verifies what it signed: longer than any token lives.
 constexpr std::int64_t kRetiredKept = 2 * 86'400;
 
@@ -22,23 +19,9 @@ std::string key_context(std::string_view id) { return "signing/" + std::string(i
 }  // namespace
 
 base::Result<void> Security::load_seal_key() {
-  const std::string path = host_->state_folder("security") + "/seal.key";
-  std::ifstream file(path, std::ios::binary);
-  if (file) {
-    const std::string hex{std::istreambuf_iterator<char>(file), {}};
-    base::Result<std::string> key = base::from_hex(base::trim(hex));
-    if (!key || key->size() != kSealBytes) {
-      return base::Error{base::Code::corrupt, path + " is no key of 32 bytes in hex",
-                         "seal_key_invalid"};
-    }
-    seal_key_ = base::Secret(*std::move(key));
-    return {};
-  }
-  std::array<std::uint8_t, kSealBytes> bytes{};
-  host_->rng().fill(bytes);
-  // By pointer and length: gcc 12 misreads the copy of a range of known size (-Warray-bounds).
-  seal_key_ = base::Secret(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  return sys::write_file_durably(path, base::to_hex(seal_key_.reveal()) + "\n", 0600);
+  seal_key_ =
+      TRY(services::load_or_make_key(host_->state_folder("security") + "/seal.key", host_->rng()));
+  return {};
 }
 
 base::Result<std::string> Security::seal(std::string_view context, std::string_view text) {

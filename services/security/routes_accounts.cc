@@ -130,7 +130,6 @@ Result<std::string> parent_key(Call& call) {
 }
 
 Result<Reply> make_key(Security& self, Call& call) {
-  TRY(refuse_replay(call));
   const auto account = TRY(need_account(call.write(), call.parameter("account")));
   std::string org;
   if (!call.body().is_null()) {

@@ -142,7 +142,6 @@ Result<Reply> token_for_key(Security& self, Call& call) {
 }
 
 Result<Reply> token(Security& self, Call& call) {
-  TRY(refuse_replay(call));
   const std::string type = form_value(call, "grant_type");
   if (type == kExchange) return exchange(self, call);
   if (type == "client_credentials") return token_for_key(self, call);

@@ -60,7 +60,6 @@ Result<void> prepare_init(Security& self, Call& call) {
 }
 
 Result<Reply> init(Security& self, Call& call) {
-  TRY(refuse_replay(call));
   const MadeKey made = TRY(
       initialise(call.write(), self.host().rng(), seconds_of(call.now()), *call.kept<InitWish>()));
   call.emit("security.initialised", {{"account", made.record.account}});

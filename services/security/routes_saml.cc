@@ -134,7 +134,6 @@ ExternalAccount account_of(const SamlConfig& config, const SamlSubject& subject)
 }
 
 Result<Reply> take_response(Security& self, Call& call) {
-  TRY(refuse_replay(call));
   const Provider provider = TRY(provider_of(self, call));
   const std::string request = TRY(request_of(self, call, provider));
   std::string packed = form_value(call, "SAMLResponse");

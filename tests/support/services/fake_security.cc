@@ -18,7 +18,21 @@ Result<CallerPtr> FakeSecurity::authenticate(store::Reader&, const Presented& sh
   Caller caller;
   caller.account_id = caller.name = shown.authorization.substr(7);
   caller.credential = CredentialKind::token;
+  for (const std::string& each : granted) {
+    const std::size_t slash = each.find('/');
+    const std::size_t at = each.find('@');
+    if (at == std::string::npos || each.substr(0, slash) != caller.name) continue;
+    caller.rights.push_back({each.substr(at + 1), each.substr(slash + 1, at - slash - 1), ""});
+    if (caller.org_id.empty()) caller.org_id = each.substr(at + 1);
+  }
   return std::make_shared<const Caller>(std::move(caller));
+}
+
+Result<CallerPtr> FakeSecurity::renew(store::Reader&, const Caller& then) {
+  if (gone.contains(then.account_id)) {
+    return Error{Code::unauthenticated, "the account is gone", "caller_gone"};
+  }
+  return std::make_shared<const Caller>(then);
 }
 
 Result<std::optional<Org>> FakeSecurity::find_fqon(store::Reader&, std::string_view fqon) {
@@ -40,7 +54,8 @@ Result<std::vector<Org>> FakeSecurity::lineage(store::Reader&, std::string_view 
 
 Result<Decision> FakeSecurity::decide(store::Reader&, const Question& question, Call&) {
   const std::string wanted = question.caller.name + "/" + std::string(question.access.name());
-  const bool allowed = granted.contains(wanted) || granted.contains(question.caller.name + "/*");
+  const bool allowed = granted.contains(wanted) || granted.contains(question.caller.name + "/*") ||
+                       granted.contains(wanted + "@" + question.target.org.id);
   return Decision{allowed, allowed ? "granted by the test" : "not granted by the test"};
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "services/framework/renewal.h"
 #include "services/framework/stages.h"
 
 namespace services::test {
@@ -15,11 +16,14 @@ namespace services::test {
 inline constexpr const char* kRootId = "00000000-0000-4000-8000-000000000001";
 inline constexpr const char* kAcmeId = "00000000-0000-4000-8000-000000000002";
 
-class FakeSecurity final : public Identity, public Orgs, public Authorizer {
+class FakeSecurity final : public Identity, public Orgs, public Authorizer, public Renewal {
  public:
-  std::set<std::string> granted;  // "alice/writeNotes"; "alice/*" is everything
+  // "alice/writeNotes"; "alice/*" is everything; "alice/readNotes@ID" in the organisation ID only.
+  std::set<std::string> granted;
+  std::set<std::string> gone;  // accounts that were there when a call of theirs was held
 
   base::Result<CallerPtr> authenticate(store::Reader&, const Presented& shown) override;
+  base::Result<CallerPtr> renew(store::Reader&, const Caller& then) override;
   base::Result<std::optional<Org>> find_fqon(store::Reader&, std::string_view fqon) override;
   base::Result<std::optional<Org>> find_id(store::Reader&, std::string_view id) override;
   base::Result<std::vector<Org>> lineage(store::Reader&, std::string_view id) override;

@@ -25,6 +25,7 @@ Rig::Rig(std::vector<std::unique_ptr<Service>> services, std::unique_ptr<store::
   CHECK_OK(host);
   host_ = *std::move(host);
   host_->provide(static_cast<Identity&>(security));
+  host_->provide(static_cast<Renewal&>(security));
   host_->provide(static_cast<Orgs&>(security));
   host_->provide(Access::Kind::right, security);
   host_->provide(Access::Kind::entitlement, security);

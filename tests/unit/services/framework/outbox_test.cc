@@ -99,11 +99,29 @@ TEST(Outbox, a_damaged_row_is_named_as_damage) {
               parse_outbox({"1", R"({"audit":"","events":[[1]]})", 1}));
 }
 
+TEST(Outbox, a_kept_reply_is_sealed_and_opens_for_the_same_request_only) {
+  const base::WallTime now{std::chrono::hours(1'000'000)};
+  const IdempotencyKey key{"k", "hash", base::Secret(std::string(32, 'k'))};
+  CHECK_OK(store->write([&](store::Writer& writer) {
+    return save_reply(writer, key, rest::Response::text("a secret"), now, base::system_rng());
+  }));
+  CHECK_OK(store->read([&](store::Reader& reader) -> Result<void> {
+    const auto record = TRY(reader.find(kIdempotency, "k"));
+    CHECK(record && record->value.find("secret") == std::string::npos);
+    const auto again = TRY(find_reply(reader, key, now));
+    CHECK(again && again->body == "a secret");
+    const IdempotencyKey other{"k", "hash", base::Secret(std::string(32, 'x'))};
+    CHECK_ERROR(base::Code::failed_precondition, "idempotency_reply_lost",
+                find_reply(reader, other, now));
+    return {};
+  }));
+}
+
 TEST(Outbox, replies_to_idempotent_requests_expire_after_a_day) {
   const base::WallTime now{std::chrono::hours(1'000'000)};
-  const IdempotencyKey key{"k", "hash"};
+  const IdempotencyKey key{"k", "hash", base::Secret(std::string(32, 'k'))};
   CHECK_OK(store->write([&](store::Writer& writer) {
-    return save_reply(writer, key, rest::Response::text("hello"), now);
+    return save_reply(writer, key, rest::Response::text("hello"), now, base::system_rng());
   }));
   const auto look = [&](base::WallTime when) {
     bool found = false;

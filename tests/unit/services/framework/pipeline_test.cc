@@ -146,6 +146,17 @@ TEST(Pipeline, an_idempotency_key_is_bound_to_its_request_and_caller) {
   CHECK_EQUAL(2U, notes());
 }
 
+TEST(Pipeline, an_account_that_calls_too_often_is_told_to_wait_and_holds_up_nobody_else) {
+  Rig slow{notes_only(), nullptr, {.caller_rate = {.per_second = 0.1, .burst = 2}}};
+  slow.security.granted = {"alice/readNotes", "bob/readNotes"};
+  CHECK_EQUAL(200, slow.send("GET /notes/root/notes", {.as = "alice"}).status);
+  CHECK_EQUAL(200, slow.send("GET /notes/root/notes", {.as = "alice"}).status);
+  const rest::Response refused = slow.send("GET /notes/root/notes", {.as = "alice"});
+  CHECK_EQUAL(429, refused.status);
+  CHECK(std::stoi(refused.headers.at("Retry-After")) > 1);
+  CHECK_EQUAL(200, slow.send("GET /notes/root/notes", {.as = "bob"}).status);
+}
+
 TEST(Pipeline, a_version_that_moved_on_refuses_the_change) {
   const Json note = rig.json("POST /notes/root/notes", kNew);
   const std::string path = "/notes/root/notes/" + note["id"].get<std::string>();

@@ -102,33 +102,6 @@ TEST(RunningHost, a_service_acts_by_itself_in_a_transaction_like_a_callers) {
   CHECK(load(task).status == "pending");
 }
 
-TEST(RunningHost, a_captured_call_runs_again_as_its_caller_and_only_unchanged) {
-  Json captured;
-  rest::Request made;
-  made.method = rest::Method::post;
-  made.path = "/notes/acme/notes";
-  made.path_parameters = {{"org", "acme"}};
-  made.body = R"({"text":"held"})";
-  Call call(rig.host());
-  call.state().request = &made;
-  for (const ActionRow& row : rig.host().actions()) {
-    if (row.name == "note.create") call.state().row = &row;
-  }
-  Caller alice;
-  alice.account_id = alice.name = "alice";
-  alice.credential = CredentialKind::token;
-  call.state().caller = std::make_shared<const Caller>(alice);
-  call.mutable_body() = Json::parse(made.body);
-  captured = call.capture();
-
-  const auto done = rig.host().perform(captured);
-  CHECK_OK(done);
-  CHECK_EQUAL(201, done->status);
-  CHECK(Json::parse(done->body)["author"] == "alice");
-  captured["raw"] = R"({"text":"forged"})";
-  CHECK_ERROR(base::Code::corrupt, "capture_invalid", rig.host().perform(captured));
-}
-
 TEST(RunningHost, a_task_that_cannot_succeed_is_halted_with_its_reason) {
   std::string id;
   CHECK_OK(
