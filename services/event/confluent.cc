@@ -6,6 +6,7 @@
 
 #include "common/base/base64.h"
 #include "common/base/text.h"
+#include "services/event/audience.h"
 #include "services/event/records.h"
 #include "services/event/service.h"
 
@@ -168,9 +169,13 @@ Result<Reply> produce_to_partition(ConfluentService& service, Call& call) {
 
 // ---- consumers
 
+std::string group_of(const Call& call) {
+  return EventService::group_of(call, call.parameter("group"));
+}
+
 // The instance that the path names. Requires: the service's mutex is held.
 Result<Instance*> instance_of(ConfluentService& service, Call& call) {
-  return service.consumers().find(call.parameter("group"), call.parameter("instance"),
+  return service.consumers().find(group_of(call), call.parameter("instance"),
                                   call.caller().account_id, service.host().clock().now());
 }
 
@@ -180,7 +185,8 @@ Result<Reply> create_consumer(ConfluentService& service, Call& call) {
   const std::string& group = call.parameter("group");
   const std::string id = instance.id;
   const std::lock_guard lock(service.mutex());
-  TRY(service.consumers().create(group, std::move(instance), service.host().clock().now()));
+  TRY(service.consumers().create(group_of(call), std::move(instance),
+                                 service.host().clock().now()));
   return answer({{"instance_id", id},
                  {"base_uri", call.href_base() + "/consumers/" + base::percent_encode(group) +
                                   "/instances/" + base::percent_encode(id)}});
@@ -189,8 +195,7 @@ Result<Reply> create_consumer(ConfluentService& service, Call& call) {
 Result<Reply> delete_consumer(ConfluentService& service, Call& call) {
   const std::lock_guard lock(service.mutex());
   TRY(instance_of(service, call));
-  if (!call.dryrun())
-    service.consumers().remove(call.parameter("group"), call.parameter("instance"));
+  if (!call.dryrun()) service.consumers().remove(group_of(call), call.parameter("instance"));
   return Reply::no_content();
 }
 
@@ -280,7 +285,7 @@ Result<Reply> get_assignment(ConfluentService& service, Call& call) {
   const auto counts = TRY(counts_of(service, instance->subscription));
   Json list = Json::array();
   for (const auto& [topic, partition] :
-       service.consumers().assignment(call.parameter("group"), instance->id, counts))
+       service.consumers().assignment(group_of(call), instance->id, counts))
     list.push_back({{"topic", topic}, {"partition", partition}});
   return answer({{"partitions", std::move(list)}});
 }
@@ -328,7 +333,7 @@ Result<Reply> commit(ConfluentService& service, Call& call) {
   if (call.body().is_null())
     for (const auto& [place, offset] : instance->uncommitted)
       offsets.push_back({place.first, place.second, offset});
-  TRY(service.events().engine().commit(call.parameter("group"), offsets));
+  TRY(service.events().engine().commit(group_of(call), offsets));
   for (const GroupOffset& each : offsets)
     instance->uncommitted.erase({each.channel, each.partition});
   return Reply::no_content();
@@ -340,8 +345,8 @@ Result<Reply> get_committed(ConfluentService& service, Call& call) {
   TRY(instance_of(service, call));
   Json list = Json::array();
   for (const GroupOffset& place : places) {
-    const auto committed = TRY(service.events().engine().committed(call.parameter("group"),
-                                                                   place.channel, place.partition));
+    const auto committed =
+        TRY(service.events().engine().committed(group_of(call), place.channel, place.partition));
     if (committed && *committed > 0)
       list.push_back({{"topic", place.channel},
                       {"partition", place.partition},
@@ -359,6 +364,7 @@ struct Poll {
   std::string account;
   Format format = Format::json;
   std::size_t bytes_max = 0;
+  Audience audience;  // of the system's channel
 };
 
 Result<Offset> position_of(Engine& engine, const Poll& poll, const Instance& instance,
@@ -397,10 +403,11 @@ Result<Json> take(ConfluentService& service, const Poll& poll) {
         TRY(engine.read(place.first, place.second, offset, {.bytes_max = poll.bytes_max - bytes}));
     instance->positions[place] = offset;
     for (const StoredEvent& stored : events) {
-      bytes += (stored.event.data ? stored.event.data->size() : 0) + stored.event.name.size() + 64;
-      records.push_back(show_record(place.first, stored, poll.format));
       instance->positions[place] = stored.offset + 1;
       instance->uncommitted[place] = stored.offset + 1;
+      if (place.first == kSystemChannel && !poll.audience.sees(stored)) continue;
+      bytes += (stored.event.data ? stored.event.data->size() : 0) + stored.event.name.size() + 64;
+      records.push_back(show_record(place.first, stored, poll.format));
     }
   }
   return records;
@@ -410,8 +417,12 @@ Result<Reply> get_records(ConfluentService& service, Call& call) {
   const std::int64_t timeout =
       TRY(call.request().query_int("timeout", kTimeoutDefaultMs, 0, kTimeoutMaxMs));
   const std::int64_t bytes = TRY(call.request().query_int("max_bytes", kBytesMax, 1, INT64_MAX));
-  Poll poll{call.parameter("group"), call.parameter("instance"), call.caller().account_id,
-            Format::json, static_cast<std::size_t>(std::min(bytes, kBytesMax))};
+  Poll poll{group_of(call),
+            call.parameter("instance"),
+            call.caller().account_id,
+            Format::json,
+            static_cast<std::size_t>(std::min(bytes, kBytesMax)),
+            {}};
   std::set<std::string> topics;
   {
     const std::lock_guard lock(service.mutex());
@@ -424,6 +435,8 @@ Result<Reply> get_records(ConfluentService& service, Call& call) {
   // A right that was taken away ends reading, whenever the subscription was made.
   for (const std::string& topic : topics)
     TRY(service.events().check_right(call, topic, Need::read));
+  if (topics.contains(kSystemChannel))
+    poll.audience = TRY(Audience::of(service.events(), call, kSystemChannel));
   const std::string type(media_type(poll.format));
   const Json records = TRY(take(service, poll));
   if (!records.empty() || timeout == 0) return Reply::json(records).with("Content-Type", type);

@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/base/time_text.h"
+#include "services/event/audience.h"
 #include "services/event/cursor.h"
 #include "services/event/event_json.h"
 #include "services/event/filter.h"
@@ -140,6 +141,7 @@ struct Reading {
   std::string channel;
   Cursor cursor;
   Filter filter;
+  Audience audience;
   std::size_t limit = 100;
 };
 
@@ -156,7 +158,8 @@ Result<std::vector<StoredEvent>> read_on(Engine& engine, Reading& reading) {
         if (accepted.size() >= reading.limit) break;
         ++scanned;
         offset = stored.offset + 1;
-        if (reading.filter.accepts(stored)) accepted.push_back(std::move(stored));
+        if (reading.audience.sees(stored) && reading.filter.accepts(stored))
+          accepted.push_back(std::move(stored));
       }
     }
   }
@@ -258,6 +261,7 @@ Result<Reply> read_events(EventService& service, Call& call) {
   TRY(service.check_right(call, channel, Need::read));
   Reading reading;
   reading.channel = channel;
+  reading.audience = TRY(Audience::of(service, call, channel));
   reading.filter = TRY(Filter::parse(call.query("filter").value_or("")));
   reading.limit =
       static_cast<std::size_t>(TRY(call.request().query_int("limit", 100, 1, kEventsAtOnce)));
@@ -268,8 +272,9 @@ Result<Reply> read_events(EventService& service, Call& call) {
   std::string since = call.query("since").value_or(is_stream ? "end" : "beginning");
   if (is_stream && last) since = std::string(*last);
   const auto group = call.query("group");
-  reading.cursor = group ? TRY(find_committed(service.engine(), channel, *group))
-                         : TRY(find_place(service.engine(), channel, since));
+  reading.cursor =
+      group ? TRY(find_committed(service.engine(), channel, service.group_of(call, *group)))
+            : TRY(find_place(service.engine(), channel, since));
   if (is_stream) return follow(service, std::move(reading));
   return poll(service, std::move(reading), wait);
 }
@@ -283,7 +288,7 @@ Result<Reply> commit_offsets(EventService& service, Call& call) {
   }
   if (TRY(call.flag("dryrun")))
     return Reply::json({{"dryrun", true}, {"would", {{"commit", offsets.size()}}}});
-  TRY(service.engine().commit(call.parameter("group"), offsets));
+  TRY(service.engine().commit(service.group_of(call, call.parameter("group")), offsets));
   return Reply::no_content();
 }
 
@@ -291,9 +296,10 @@ Result<Reply> get_offsets(EventService& service, Call& call) {
   const std::string channel = call.query("channel").value_or("");
   TRY(service.check_right(call, channel, Need::read));
   const ChannelState state = TRY(service.engine().describe(channel));
+  const std::string group = service.group_of(call, call.parameter("group"));
   Json list = Json::array();
   for (std::uint32_t i = 0; i < state.partitions.size(); ++i) {
-    const auto committed = TRY(service.engine().committed(call.parameter("group"), channel, i));
+    const auto committed = TRY(service.engine().committed(group, channel, i));
     list.push_back({{"channel", channel},
                     {"partition", i},
                     {"offset", committed ? Json(*committed) : Json()},

@@ -2,6 +2,7 @@
 #include "services/event/service.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "common/base/log.h"
 #include "common/sys/posix_disk.h"
@@ -109,20 +110,43 @@ Result<void> EventService::append(std::span<const services::Event> events) {
 }
 
 Result<bool> EventService::has_right(Call& call, const std::string& channel, Need need) {
-  Target target;
+  if (call.caller().is_internal()) return true;
+  Org owner;
   const auto record = TRY(call.read().find(kChannelRecords, channel));
   if (record) {
     const auto org = TRY(host_->orgs().find_id(call.read(), record->value));
     // A channel whose organisation is gone is the root's.
-    if (org) target.org = *org;
+    if (org) owner = *org;
   }
-  if (target.org.id.empty()) {
+  if (owner.id.empty()) {
     const auto root = TRY(host_->orgs().find_fqon(call.read(), "root"));
-    if (root) target.org = *root;
+    if (root) owner = *root;
   }
-  target.resource_id = channel;
-  target.type = "channel";
-  if (call.caller().is_internal()) return true;
+  if (TRY(is_granted(call, channel, need, owner))) return true;
+  if (channel != kSystemChannel || need != Need::read) return false;
+  return !TRY(readable_orgs(call)).empty();
+}
+
+Result<std::vector<Org>> EventService::readable_orgs(Call& call) {
+  std::vector<Org> orgs;
+  const auto root = TRY(host_->orgs().find_fqon(call.read(), "root"));
+  if (root && TRY(is_granted(call, kSystemChannel, Need::read, *root))) return std::vector{*root};
+  std::set<std::string> scopes;
+  for (const Right& right : call.caller().rights) scopes.insert(right.scope_id);
+  for (const std::string& scope : scopes) {
+    const auto org = TRY(host_->orgs().find_id(call.read(), scope));
+    if (org && TRY(is_granted(call, kSystemChannel, Need::read, *org))) orgs.push_back(*org);
+  }
+  return orgs;
+}
+
+std::string EventService::group_of(const Call& call, const std::string& name) {
+  return call.caller().org_id + ":" + name;
+}
+
+Result<bool> EventService::is_granted(Call& call, const std::string& channel, Need need,
+                                      const Org& org) {
+  const Target target{org, channel, "channel"};
   const std::string name = "event:" + channel + ":" + std::string(need_name(need));
   const Question question{call.caller(), right(name), call.action().name, target};
   auto& authorizer = host_->authorizer(Access::Kind::right);

@@ -6,7 +6,9 @@
 // own events are in the channel "gestalt".
 // 1. Reading needs the right event:CHANNEL:read of the channel's organisation, writing
 // event:CHANNEL:write, making, changing and removing event:CHANNEL:manage.
-// 2. What the outbox hands over is stored in its order, once, in one partition.
+// 2. What the outbox hands over is stored in its order, once, in one partition. Of it a reader gets
+// the events of the organisations in which it has the right (audience.h).
+// 3. Groups of readers belong to the organisation of the credential that names them.
 // When it is down: the outbox keeps what the services emit. Alone: gestalt-services
 // --services=security,event.
 // Threads: handlers on workers; followers on the loop.
@@ -59,8 +61,14 @@ class EventService final : public Service, public EventSink {
   // permission_denied right_missing.
   base::Result<void> check_right(Call& call, const std::string& channel, Need need);
   base::Result<bool> has_right(Call& call, const std::string& channel, Need need);
+  // Where the caller may read the system's channel.
+  base::Result<std::vector<Org>> readable_orgs(Call& call);
+  // The engine's name of a group: the same name is another group for another organisation.
+  static std::string group_of(const Call& call, const std::string& name);
 
  private:
+  base::Result<bool> is_granted(Call& call, const std::string& channel, Need need, const Org& org);
+
   const EventConfig config_;
   Host* host_ = nullptr;
   std::unique_ptr<base::Disk> disk_;

@@ -38,6 +38,25 @@ TEST(EventService, what_services_emit_is_in_the_systems_channel_once) {
   CHECK_OK(sink->append(std::span(&event, 1)));
 }
 
+TEST(EventService, a_group_belongs_to_the_organisation_of_who_names_it) {
+  append({{"event_name", "n"}, {"partition", 0}});
+  rig.security.granted.insert(std::string("dora/event:orders:read@") + services::test::kAcmeId);
+  rig.security.granted.insert("dora/event:orders:read");
+  const auto commit = [this](const std::string& as, int offset) {
+    const Json body = {
+        {"offsets", {{{"channel", "orders"}, {"partition", 0}, {"offset", offset}}}}};
+    return rig.send("POST /event/groups/g/offsets", {.as = as, .body = base::dump_json(body)})
+        .status;
+  };
+  const auto committed = [this](const std::string& as) {
+    return rig.json("GET /event/groups/g/offsets?channel=orders",
+                    {.as = as})["offsets"][0]["offset"];
+  };
+  LONGS_EQUAL(204, commit("alice", 1));
+  CHECK(committed("alice") == 1);
+  CHECK(committed("dora").is_null());
+}
+
 TEST(EventService, a_removed_channel_is_gone) {
   append({{"event_name", "n"}});
   LONGS_EQUAL(200, rig.send("DELETE /event/channels/orders?dryrun=true", {.as = "alice"}).status);
