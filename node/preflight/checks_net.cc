@@ -22,7 +22,7 @@ struct PortRange {
 constexpr PortRange kPorts[] = {
     {80, 80, true},      {443, 443, true},    {2181, 2181, false}, {3000, 4000, false},
     {5050, 5050, false}, {5051, 5051, true},  {7860, 7863, false}, {8080, 8080, false},
-    {9092, 9092, false}, {9095, 9095, false},
+    {9000, 9000, false}, {9092, 9092, false}, {9095, 9095, false},
 };
 
 bool is_documented(std::uint16_t port, Role role) {

@@ -73,6 +73,9 @@ TEST(PreflightNet, a_foreign_owner_is_named_with_pid_and_unit) {
          machine.look("ports.local", Role::appliance));
   machine.remove("proc/812");
   expect(Verdict::fail, "8080 is held by an unknown process", machine.look("ports.local"));
+  machine.listener("2328", 813, "php-fpm", "php.service");
+  expect(Verdict::fail, "9000 is held by php-fpm (pid 813, php.service)",
+         machine.look("ports.local"));
 }
 
 TEST(PreflightNet, undocumented_ports_and_ssh_do_not_matter) {
