@@ -187,4 +187,16 @@ struct flock to_flock(const std::optional<LockRange>& held) {
   return lock;
 }
 
+client::Change truncation(const Attributes& attributes, bool is_root) {
+  client::Change change;
+  change.size = 0;
+  std::uint32_t mode = attributes.mode;
+  if (!is_root) {
+    mode &= ~static_cast<std::uint32_t>(S_ISUID);
+    if ((mode & S_IXGRP) != 0) mode &= ~static_cast<std::uint32_t>(S_ISGID);
+  }
+  if (mode != attributes.mode) change.mode = mode;
+  return change;
+}
+
 }  // namespace dfs::fuse

@@ -29,6 +29,10 @@ struct stat to_stat(FileKind kind, InodeNumber inode);  // for names in folders
 struct statvfs to_statvfs(const VolumeUsageReply& usage);
 // `which` are libfuse's FUSE_SET_ATTR_… bits.
 client::Change to_change(const struct stat& status, int which, const IdShift& shift);
+// What open(2) with O_TRUNC changes beside the content: the times also of an empty file, and
+// set-uid and set-gid when it is not root who opens. The latter without execution for the group is
+// no right.
+client::Change truncation(const Attributes& attributes, bool is_root);
 enum class ShiftTo : std::uint8_t { kernel, volume };
 // The value of an xattr whose numbers of users and groups are shifted, when it is an ACL.
 std::string shift_xattr(std::string_view name, std::string_view value, const IdShift& shift,

@@ -26,6 +26,7 @@ namespace {
 
 // Requests that are taken per turn of the loop, so that links and timers get theirs.
 constexpr int kRequestsPerTurn = 64;
+constexpr auto kDropMax = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -41,7 +42,10 @@ struct Mount::Session {
 };
 
 Mount::Mount(sys::EventLoop& loop, MountOptions options)
-    : loop_(loop), options_(std::move(options)), session_(std::make_unique<Session>()) {}
+    : loop_(loop),
+      timers_(loop),
+      options_(std::move(options)),
+      session_(std::make_unique<Session>()) {}
 
 Mount::~Mount() {
   watch_.reset();
@@ -127,6 +131,24 @@ void Mount::forget_name(InodeNumber folder, const std::string& name) {
 void Mount::when_done(std::function<void()> done) {
   if (notifier_) return notifier_->when_done(std::move(done));
   loop_.post(std::move(done));
+}
+
+void Mount::drop_place(const FolderPlaces::Place& place, std::function<void()> done) {
+  if (!notifier_) return done();
+  struct Dropping {
+    std::function<void()> done;
+    base::TimerHandle timer;
+  };
+  // Of the timer and the notifier's answer, whichever comes first.
+  const auto dropping = std::make_shared<Dropping>();
+  dropping->done = std::move(done);
+  const auto finish = [dropping] {
+    const base::TimerHandle fired = std::move(dropping->timer);
+    if (const auto call = std::exchange(dropping->done, {})) call();
+  };
+  dropping->timer = timers_.after(kDropMax, finish);
+  notifier_->drop_name(place.first, place.second);
+  notifier_->when_done(finish);
 }
 
 std::shared_ptr<void> Mount::hold(InodeNumber inode) {

@@ -15,8 +15,10 @@
 #include <unordered_map>
 
 #include "common/sys/event_loop.h"
+#include "common/sys/loop_timers.h"
 #include "dfs/client/client.h"
 #include "dfs/fuse/convert.h"
+#include "dfs/fuse/folder_places.h"
 #include "dfs/fuse/notifier.h"
 
 namespace dfs::fuse {
@@ -60,8 +62,12 @@ class Mount final : public client::Kernel {
   InodeNumber inode_of(std::uint64_t node) const { return node == 1 ? client_->root() : node; }
   // While the handle lives a caller is inside with the inode's kernel lock held.
   std::shared_ptr<void> hold(InodeNumber inode);
+  // The kernel lets go of a place that a folder has left. `done` is called when it has, or when it
+  // cannot, because a caller that waits for us holds up the folder it was in.
+  void drop_place(const FolderPlaces::Place& place, std::function<void()> done);
 
   sys::EventLoop& loop_;
+  sys::LoopTimers timers_;
   const MountOptions options_;
   client::Client* client_ = nullptr;
   std::function<void()> ended_;
@@ -73,6 +79,7 @@ class Mount final : public client::Kernel {
   // Who has taken range locks through which open file. A process's go with any close of the file by
   // it; those of the open file itself (F_OFD_SETLK) are all that is left when it is let go.
   std::unordered_map<InodeNumber, std::map<std::uint64_t, std::set<std::uint64_t>>> lockers_;
+  FolderPlaces places_;
   std::uint64_t next_file_ = 1;
   std::uint64_t next_ticket_ = 1;
   bool is_mounted_ = false;

@@ -17,6 +17,7 @@ struct Notifier::State {
     bool pages = false;
     std::string name;
     std::function<void()> done;
+    bool drops = false;  // the name, whoever uses it
   };
 
   State(sys::EventLoop& l, fuse_session* s, bool expire)
@@ -46,7 +47,7 @@ struct Notifier::State {
   void carry_out(Item& item) const {
     if (item.done) return loop.post(std::move(item.done));
     if (!item.name.empty()) {
-      if (can_expire) {
+      if (can_expire && !item.drops) {
         static_cast<void>(fuse_lowlevel_notify_expire_entry(session, item.node, item.name.data(),
                                                             item.name.size(), FUSE_LL_EXPIRE_ONLY));
       } else {
@@ -84,6 +85,9 @@ Notifier::~Notifier() {
 void Notifier::forget_inode(std::uint64_t node, bool pages) { state_->add({node, pages, {}, {}}); }
 void Notifier::forget_name(std::uint64_t folder, const std::string& name) {
   state_->add({folder, false, name, {}});
+}
+void Notifier::drop_name(std::uint64_t folder, const std::string& name) {
+  state_->add({folder, false, name, {}, true});
 }
 void Notifier::when_done(std::function<void()> done) {
   state_->add({0, false, {}, std::move(done)});

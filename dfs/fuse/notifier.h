@@ -26,6 +26,8 @@ class Notifier {
 
   void forget_inode(std::uint64_t node, bool pages);
   void forget_name(std::uint64_t folder, const std::string& name);
+  // Also what has been expired before; a folder that is in use is cut off until it is found anew.
+  void drop_name(std::uint64_t folder, const std::string& name);
   void when_done(std::function<void()> done);
 
  private:

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -65,6 +66,18 @@ class Operations {
     entry.attr_timeout = found.keep_attributes ? kKept : 0.0;
     return entry;
   }
+  static FolderPlaces& places(fuse_req_t request) { return mount(request).places_; }
+  // Where the kernel has the folder that it is about to be told of, if that is in another one.
+  static std::optional<FolderPlaces::Place> tell_place(fuse_req_t request, const Found& found,
+                                                       fuse_ino_t folder, const std::string& name) {
+    if (found.attributes.inode == 0 || found.attributes.kind != FileKind::folder)
+      return std::nullopt;
+    return places(request).tell(mount(request).node_of(found.attributes.inode), {folder, name});
+  }
+  static void drop_place(fuse_req_t request, const FolderPlaces::Place& place,
+                         std::function<void()> done) {
+    mount(request).drop_place(place, std::move(done));
+  }
   static void set_expire(Mount& own, bool can) { own.can_expire_ = can; }
 };
 
@@ -115,22 +128,33 @@ void op_init(void* data, fuse_conn_info* connection) noexcept {
 void op_lookup(fuse_req_t request, fuse_ino_t folder, const char* name) noexcept {
   Op::client(request).lookup(
       Op::inode(request, folder), name,
-      [request, hold = Op::hold(request, folder)](const Result<Found>& found) {
+      [request, folder, name = std::string(name),
+       hold = Op::hold(request, folder)](const Result<Found>& found) {
         if (!found) return fail(request, found.error());
         if (found->attributes.inode == 0 && !found->keep_name)
           return fail(request, client::posix_error(ENOENT));
+        if (const auto before = Op::tell_place(request, *found, folder, name)) {
+          // Asked anew after that: by then this may not be true any more.
+          Op::client(request).forget(found->attributes.inode, 1);
+          return Op::drop_place(request, *before, [request, folder, name, hold] {
+            op_lookup(request, folder, name.c_str());
+          });
+        }
         const fuse_entry_param entry = Op::entry(request, *found);
         static_cast<void>(fuse_reply_entry(request, &entry));
       });
 }
 
 void op_forget(fuse_req_t request, fuse_ino_t node, std::uint64_t lookups) noexcept {
+  Op::places(request).forget(node);
   Op::client(request).forget(Op::inode(request, node), lookups);
   fuse_reply_none(request);
 }
 void op_forget_multi(fuse_req_t request, std::size_t count, fuse_forget_data* forgets) noexcept {
-  for (std::size_t i = 0; i < count; ++i)
+  for (std::size_t i = 0; i < count; ++i) {
+    Op::places(request).forget(forgets[i].ino);
     Op::client(request).forget(Op::inode(request, forgets[i].ino), forgets[i].nlookup);
+  }
   fuse_reply_none(request);
 }
 
@@ -161,7 +185,15 @@ void op_mknod(fuse_req_t request, fuse_ino_t folder, const char* name, mode_t mo
   make(request, folder, {name, kind_of(mode), mode & 07777, device, {}});
 }
 void op_mkdir(fuse_req_t request, fuse_ino_t folder, const char* name, mode_t mode) noexcept {
-  make(request, folder, {name, FileKind::folder, mode & 07777, 0, {}});
+  Op::client(request).create(
+      Op::inode(request, folder), {name, FileKind::folder, mode & 07777, 0, {}},
+      Op::subject(request),
+      [request, folder, name = std::string(name),
+       reply = reply_entry(request, Op::hold(request, folder))](const Result<Found>& found) {
+        // It is new, so it was nowhere before.
+        if (found) static_cast<void>(Op::tell_place(request, *found, folder, name));
+        reply(found);
+      });
 }
 void op_symlink(fuse_req_t request, const char* target, fuse_ino_t folder,
                 const char* name) noexcept {
@@ -173,34 +205,31 @@ void op_unlink(fuse_req_t request, fuse_ino_t folder, const char* name) noexcept
                              reply_nothing(request, Op::hold(request, folder)));
 }
 void op_rmdir(fuse_req_t request, fuse_ino_t folder, const char* name) noexcept {
-  Op::client(request).remove(Op::inode(request, folder), name, true,
-                             reply_nothing(request, Op::hold(request, folder)));
+  Op::client(request).remove(
+      Op::inode(request, folder), name, true,
+      [request, folder, name = std::string(name),
+       reply = reply_nothing(request, Op::hold(request, folder))](const Result<Nothing>& removed) {
+        if (removed) Op::places(request).remove({folder, name});
+        reply(removed);
+      });
 }
 void op_rename(fuse_req_t request, fuse_ino_t from, const char* name, fuse_ino_t to,
                const char* new_name, unsigned flags) noexcept {
   const auto holds = std::make_shared<std::pair<std::shared_ptr<void>, std::shared_ptr<void>>>(
       Op::hold(request, from), Op::hold(request, to));
-  Op::client(request).rename(Op::inode(request, from), name, Op::inode(request, to), new_name,
-                             flags, reply_nothing(request, holds));
+  Op::client(request).rename(
+      Op::inode(request, from), name, Op::inode(request, to), new_name, flags,
+      [=, old_place = FolderPlaces::Place(from, name),
+       new_place = FolderPlaces::Place(to, new_name),
+       reply = reply_nothing(request, holds)](const Result<Nothing>& renamed) {
+        const bool exchanges = (flags & RENAME_EXCHANGE) != 0;
+        if (renamed) Op::places(request).rename(old_place, new_place, exchanges);
+        reply(renamed);
+      });
 }
 void op_link(fuse_req_t request, fuse_ino_t node, fuse_ino_t folder, const char* name) noexcept {
   Op::client(request).link(Op::inode(request, node), Op::inode(request, folder), name,
                            reply_entry(request, Op::hold(request, folder)));
-}
-
-// What open(2) with O_TRUNC changes beside the content: the times also of an empty file, and
-// set-uid and set-gid when it is not root who opens. The latter without execution for the group is
-// no right.
-client::Change truncation(const Attributes& attributes, bool is_root) {
-  client::Change change;
-  change.size = 0;
-  std::uint32_t mode = attributes.mode;
-  if (!is_root) {
-    mode &= ~static_cast<std::uint32_t>(S_ISUID);
-    if ((mode & S_IXGRP) != 0) mode &= ~static_cast<std::uint32_t>(S_ISGID);
-  }
-  if (mode != attributes.mode) change.mode = mode;
-  return change;
 }
 
 void reply_open(fuse_req_t request, InodeNumber inode, fuse_file_info info, bool keep_pages) {
@@ -357,7 +386,12 @@ void fill(fuse_req_t request, fuse_ino_t folder, std::size_t size, off_t offset,
       if (!fits) break;
       std::optional<Found> found;
       if (at >= 2) found = Op::client(request).look(Op::inode(request, folder), listed);
-      if (found) entry = Op::entry(request, *found);
+      if (found) {
+        entry = Op::entry(request, *found);
+        // Outside of a rename the kernel moves a folder by itself.
+        if (found->attributes.kind == FileKind::folder)
+          static_cast<void>(Op::places(request).tell(entry.ino, {folder, listed.name}));
+      }
       needs = fuse_add_direntry_plus(request, target, room, listed.name.c_str(), &entry, next);
     } else {
       const struct stat status = to_stat(listed.kind, listed.inode);

@@ -101,7 +101,8 @@ class Operations:
             except OSError as problem:
                 if problem.errno != errno.ESTALE:
                     raise
-            # The kernel cannot find a folder anew that another mount has moved while it holds its lock for renames (see dfs-semantics.md).
+            # While it holds its lock for renames, the kernel cannot find a folder anew that another mount has moved and in which something is
+            # open here (see dfs-semantics.md).
             for name in names:
                 os.path.lexists(name)
             return renameat2(*names, flags)

@@ -113,6 +113,22 @@ def nameless(a, b, number):
 
 
 @probe
+def moved_folder(a, b, number):
+    """A folder that one mount has moved into another can be moved on by the other at once."""
+    (a / "from/folder").mkdir(parents=True)
+    (a / "to").mkdir()
+    make(a / "from/folder/file", b"x")
+    same(os.stat(b / "from/folder/file").st_size, 1)
+    os.rename(a / "from/folder", a / "to/there")
+    os.rename(b / "to/there", b / f"moved-{number}")
+    same(sorted(os.listdir(a / f"moved-{number}")), ["file"])
+    same(os.listdir(a / "to"), [])
+    os.unlink(a / f"moved-{number}/file")
+    for name in ("from", "to", f"moved-{number}"):
+        os.rmdir(b / name)
+
+
+@probe
 def rename(a, b, number):
     make(a / "from", b"%d" % number)
     make(b / "to", b"replaced")
