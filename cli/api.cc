@@ -71,7 +71,9 @@ Result<Api> Api::make_own(const Session& session, Daemon daemon) {
 }
 
 Result<base::Json> Api::call(rest::Method method, const std::string& path, const base::Json* body) {
-  const sys::HttpReply reply = TRY(http_.send(rest::make_call(endpoint_, method, path, body)));
+  sys::HttpCall sent = rest::make_call(endpoint_, method, path, body);
+  if (prefers_tasks_) sent.headers["Prefer"] = "respond-async";
+  const sys::HttpReply reply = TRY(http_.send(sent));
   return read_reply(reply);
 }
 

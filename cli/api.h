@@ -23,6 +23,8 @@ class Api {
   // As Session::own_endpoint.
   static base::Result<Api> make_own(const Session& session, Daemon daemon);
 
+  // From now on changes answer with the task that makes them so, where there is one.
+  void prefer_tasks() { prefers_tasks_ = true; }
   base::Result<base::Json> get(const std::string& path);
   base::Result<base::Json> post(const std::string& path, const base::Json& body);
   base::Result<base::Json> put(const std::string& path, const base::Json& body);
@@ -41,6 +43,7 @@ class Api {
                                 const base::Json* body);
   rest::Endpoint endpoint_;
   sys::HttpClient http_;
+  bool prefers_tasks_ = false;
 };
 
 // "/demo/web" as the rest of a path: each segment percent-encoded, no leading slash.

@@ -11,6 +11,7 @@
 #include <ostream>
 
 #include "cli/app_commands.h"
+#include "cli/container_commands.h"
 #include "cli/dfs_commands.h"
 #include "cli/follow_commands.h"
 #include "cli/log_commands.h"
@@ -258,6 +259,57 @@ CLI::App* add_resource_verb(CLI::App& app, Choice& choice, const char* name, con
   return verb;
 }
 
+void add_wait_options(CLI::App* verb, const std::shared_ptr<ResourceOptions>& options) {
+  verb->add_flag("--wait", options->wait, "Return when containers run as they shall");
+  verb->add_option("--timeout", options->timeout_seconds, "Longest wait in seconds")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+}
+
+void add_container_verb(CLI::App* group, Choice& choice, const char* name, const char* what,
+                        Status (*run)(const Session& session, const ContainerOptions& options),
+                        const std::function<void(CLI::App*, ContainerOptions&)>& more) {
+  auto options = std::make_shared<ContainerOptions>();
+  CLI::App* verb = group->add_subcommand(name, what);
+  verb->add_option("name", options->name, "Name of the container")->required();
+  more(verb, *options);
+  verb->add_option("--context", options->context, "Where: /fqon/workspace/environment");
+  verb->add_flag("--no-wait", options->no_wait, "Return when the change is taken");
+  verb->add_option("--timeout", options->timeout_seconds, "Longest wait in seconds")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  verb->callback([&choice, run, options] {
+    choice.set([&choice, run, options] { return run(choice.session, *options); });
+  });
+}
+
+void add_container_commands(CLI::App& app, Choice& choice) {
+  CLI::App* group = app.add_subcommand("container", "Containers of an environment");
+  group->require_subcommand(1);
+  auto context = std::make_shared<std::string>();
+  CLI::App* list = group->add_subcommand("list", "Containers with what became of them");
+  list->add_option("--context", *context, "Where: /fqon[/workspace[/environment]]");
+  list->callback([&choice, context] {
+    choice.set([&choice, context] { return container_list(choice.session, *context); });
+  });
+  add_container_verb(group, choice, "scale", "Change the number of instances", container_scale,
+                     [](CLI::App* verb, ContainerOptions& options) {
+                       verb->add_option("instances", options.instances, "How many")
+                           ->required()
+                           ->check(CLI::Range(0, 10000));
+                     });
+  add_container_verb(
+      group, choice, "migrate", "Move to another provider", container_migrate,
+      [](CLI::App* verb, ContainerOptions& options) {
+        verb->add_option("provider", options.provider, "Name of the provider")->required();
+      });
+  add_container_verb(
+      group, choice, "promote", "Copy to another environment", container_promote,
+      [](CLI::App* verb, ContainerOptions& options) {
+        verb->add_option("target", options.target, "/fqon/workspace/environment")->required();
+      });
+}
+
 void add_resource_commands(CLI::App& app, Choice& choice) {
   add_tier(app, choice, Tier::org, "org", "Organisations");
   add_tier(app, choice, Tier::workspace, "workspace", "Workspaces of organisations");
@@ -274,12 +326,15 @@ void add_resource_commands(CLI::App& app, Choice& choice) {
   creating->add_option("--set", create->properties, "KEY=VALUE of a property")->take_all();
   creating->add_flag("--dry-run", create->dry_run, "Only say whether it could be made");
   auto remove = std::make_shared<ResourceOptions>();
-  add_resource_verb(app, choice, "delete", "Remove resources", Takes::both, resource_delete, remove)
-      ->add_flag("--force", remove->force, "With all that stands in them");
+  CLI::App* removing = add_resource_verb(app, choice, "delete", "Remove resources", Takes::both,
+                                         resource_delete, remove);
+  removing->add_flag("--force", remove->force, "With all that stands in them");
+  add_wait_options(removing, remove);
   auto apply = std::make_shared<ResourceOptions>();
-  add_resource_verb(app, choice, "apply", "Make resources as manifests say", Takes::files,
-                    resource_apply, apply)
-      ->add_flag("--dry-run", apply->dry_run, "Only say what would be done");
+  CLI::App* applying = add_resource_verb(app, choice, "apply", "Make resources as manifests say",
+                                         Takes::files, resource_apply, apply);
+  applying->add_flag("--dry-run", apply->dry_run, "Only say what would be done");
+  add_wait_options(applying, apply);
   auto diff = std::make_shared<ResourceOptions>();
   add_resource_verb(app, choice, "diff", "What apply would change", Takes::files, resource_diff,
                     diff);
@@ -456,7 +511,13 @@ constexpr Example kExamples[] = {
     {"workspace create", "gestalt workspace create /acme.eng/shop"},
     {"environment create", "gestalt environment create /acme.eng/shop/test --type test"},
     {"get", "gestalt get containers --context /acme.eng/shop/test"},
-    {"apply", "gestalt apply -f shop/ --context /acme.eng/shop/test"},
+    {"apply",
+     "gestalt apply -f shop/ --context /acme.eng/shop/test\n"
+     "  gestalt apply -f web.yaml --wait --timeout 120"},
+    {"container list", "gestalt container list --context /acme.eng/shop"},
+    {"container scale", "gestalt container scale web 5 --context /acme.eng/shop/test"},
+    {"container migrate", "gestalt container migrate web north"},
+    {"container promote", "gestalt container promote web /acme.eng/shop/production"},
     {"diff", "gestalt diff -f shop/web.yaml"},
     {"context", "gestalt context /acme.eng/shop/test"},
     {"node show", "gestalt node show"},
@@ -503,6 +564,7 @@ int run_command_line(int argc, const char* const* argv, std::ostream& out, std::
   add_netfw_commands(app, choice);
   add_dfs_commands(app, choice);
   add_resource_commands(app, choice);
+  add_container_commands(app, choice);
   add_node_commands(app, choice);
   add_login_commands(app, choice);
   add_audit_commands(app, choice);

@@ -5,6 +5,7 @@
 
 #include "cli/manifest.h"
 #include "cli/places.h"
+#include "cli/task_wait.h"
 #include "cli/views.h"
 #include "common/base/text.h"
 
@@ -76,8 +77,9 @@ void say(const Session& session, const Json& resource, const std::string& what) 
   if (session.json) {
     session.print_json(resource);
   } else {
-    session.out << short_type(resource) << " '" << text_at(resource, "name") << "' " << what
-                << "\n";
+    const std::string type = short_type(resource);
+    session.out << (type.empty() ? "" : type + " ") << "'" << text_at(resource, "name") << "' "
+                << what << "\n";
   }
 }
 
@@ -134,14 +136,26 @@ struct Applied {
   int created = 0;
   int changed = 0;
   int unchanged = 0;
+  std::vector<std::string> tasks;
 };
+
+void note_task(const Json& reply, std::vector<std::string>& tasks) {
+  const std::string task = task_of(reply);
+  if (!task.empty()) tasks.push_back(task);
+}
+
+Result<void> wait_for(const Session& session, Api& api, const std::vector<std::string>& tasks,
+                      const ResourceOptions& options) {
+  return wait_for_tasks(session, api, tasks, std::chrono::seconds(options.timeout_seconds));
+}
 
 Result<void> apply_one(const Session& session, Api& api, const Manifest& manifest,
                        const ResourceOptions& options, Applied& applied) {
   const Aim aim = TRY(aim_at(api, manifest, options));
   if (aim.now.is_null()) {
     const Json made = TRY(api.post(aim.address + "/" + aim.kind + query(options), manifest.body));
-    say(session, options.dry_run ? manifest.body : made,
+    note_task(made, applied.tasks);
+    say(session, options.dry_run || !task_of(made).empty() ? manifest.body : made,
         options.dry_run ? "would be created" : "created");
     ++applied.created;
     return {};
@@ -152,7 +166,9 @@ Result<void> apply_one(const Session& session, Api& api, const Manifest& manifes
     ++applied.unchanged;
     return {};
   }
-  TRY(api.patch(address_of(aim.now, aim.kind) + query(options), patch_of(differences)));
+  const Json changed =
+      TRY(api.patch(address_of(aim.now, aim.kind) + query(options), patch_of(differences)));
+  note_task(changed, applied.tasks);
   say(session, aim.now, options.dry_run ? "would be changed" : "changed");
   if (!session.json) session.out << render_differences(differences);
   ++applied.changed;
@@ -257,6 +273,8 @@ Status resource_delete(const Session& session, const ResourceOptions& options) {
       one.name = options.name;
       wanted.push_back(std::move(one));
     }
+    std::vector<std::string> tasks;
+    if (options.wait) api.prefer_tasks();
     // What was made last may stand on what was made first.
     for (auto manifest = wanted.rbegin(); manifest != wanted.rend(); ++manifest) {
       const Aim aim = TRY(aim_at(api, *manifest, options));
@@ -267,9 +285,12 @@ Status resource_delete(const Session& session, const ResourceOptions& options) {
         }
         continue;
       }
-      TRY(api.del(address_of(aim.now, aim.kind) + (options.force ? "?force=true" : "")));
+      const Json gone =
+          TRY(api.del(address_of(aim.now, aim.kind) + (options.force ? "?force=true" : "")));
+      note_task(gone, tasks);
       if (!session.json) say(session, aim.now, "deleted");
     }
+    TRY(wait_for(session, api, tasks, options));
     return Status::ok;
   });
 }
@@ -277,6 +298,7 @@ Status resource_delete(const Session& session, const ResourceOptions& options) {
 Status resource_apply(const Session& session, const ResourceOptions& options) {
   return with_meta(session, [&](Api& api) -> Result<Status> {
     Applied applied;
+    if (options.wait) api.prefer_tasks();
     for (const Manifest& manifest : TRY(read_manifests(options.files))) {
       const auto done = apply_one(session, api, manifest, options, applied);
       if (!done) return base::prepend(manifest.source, done.error());
@@ -285,6 +307,7 @@ Status resource_apply(const Session& session, const ResourceOptions& options) {
       session.out << applied.created << " created, " << applied.changed << " changed, "
                   << applied.unchanged << " unchanged\n";
     }
+    TRY(wait_for(session, api, applied.tasks, options));
     return Status::ok;
   });
 }

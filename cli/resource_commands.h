@@ -26,6 +26,8 @@ struct ResourceOptions {
   std::vector<std::string> properties;  // KEY=VALUE, the value as JSON or else as text
   bool force = false;
   bool dry_run = false;
+  bool wait = false;  // until what was changed is so
+  std::int64_t timeout_seconds = 300;
 };
 
 Status tier_list(const Session& session, Tier tier, const std::string& context);
