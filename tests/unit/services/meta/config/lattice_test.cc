@@ -2,6 +2,7 @@
 #include "services/meta/config/lattice.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -152,7 +153,12 @@ TEST(Lattice, the_hash_follows_the_values_alone) {
   CHECK(view_hash(a) != view_hash(effective({level("/x", R"({"env":{"A":"2"}})")}, {})));
 }
 
-TEST_GROUP(LatticeProperties){};
+TEST_GROUP(LatticeProperties){// What `./dev show services-properties` counts.
+                              void teardown()
+                                  override{std::printf("%u ways of the lattice\n", kWays);
+}
+}
+;
 
 TEST(LatticeProperties, the_order_of_writing_never_matters) {
   for (std::uint32_t seed = 0; seed < kWays; ++seed) {
