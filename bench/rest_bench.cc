@@ -6,7 +6,6 @@
 // 32 keep-alive connections each have one request under way. The client shares the machine; the
 // CPU time per request is the server's alone.
 // Usage: rest-bench [SECONDS]
-#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,43 +43,6 @@ void serve(const std::string& folder, int ready) {
   CHECK_THAT((*loop)->run().has_value());
 }
 
-struct Figures {
-  double per_second = 0;
-  double p50_us = 0;
-  double p99_us = 0;
-};
-
-Figures drive(std::vector<Connection>& connections, const std::string& request, double seconds) {
-  const sys::Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  std::vector<std::chrono::steady_clock::time_point> begun(connections.size());
-  for (std::size_t i = 0; i < connections.size(); ++i) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = i;
-    CHECK_THAT(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, connections[i].fd(), &event) == 0);
-    begun[i] = std::chrono::steady_clock::now();
-    connections[i].send(request);
-  }
-  std::vector<double> times;
-  times.reserve(1 << 20);
-  const bench::Stopwatch watch;
-  while (watch.us() < seconds * 1e6) {
-    epoll_event events[kConnections];
-    const int count = ::epoll_wait(epoll.get(), events, kConnections, 1000);
-    CHECK_THAT(count > 0);
-    for (int i = 0; i < count; ++i) {
-      const auto at = static_cast<std::size_t>(events[i].data.u64);
-      if (!connections[at].receive()) continue;
-      const auto now = std::chrono::steady_clock::now();
-      times.push_back(bench::to_us(now - begun[at]));
-      begun[at] = now;
-      connections[at].send(request);
-    }
-  }
-  return {static_cast<double>(times.size()) / watch.us() * 1e6, bench::percentile(times, 0.5),
-          bench::percentile(times, 0.99)};
-}
-
 double child_cpu_us(const rusage& usage) {
   const auto us = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
@@ -107,7 +69,8 @@ void measure(const std::string& folder, Transport transport, const std::string& 
     connections.push_back(transport == Transport::tcp ? Connection::to_port(port)
                                                       : Connection::to_unix(folder + "/socket"));
   const std::string request = Connection::request("/health", token);
-  const Figures figures = drive(connections, request, seconds);
+  const bench::Figures figures = bench::drive(
+      connections, [&]() -> const std::string& { return request; }, seconds);
   CHECK_THAT(::kill(child, SIGKILL) == 0);
   rusage usage{};
   int status = 0;
@@ -115,7 +78,7 @@ void measure(const std::string& folder, Transport transport, const std::string& 
   const char* name = transport == Transport::tcp ? "loopback TCP, token" : "unix socket, peer uid";
   bench::row(name, number(figures.per_second, 0) + " GET/s, p50 " + number(figures.p50_us, 0) +
                        " µs, p99 " + number(figures.p99_us, 0) + " µs, " +
-                       number(child_cpu_us(usage) / (figures.per_second * seconds), 1) +
+                       number(child_cpu_us(usage) / static_cast<double>(figures.requests), 1) +
                        " CPU µs per request");
 }
 

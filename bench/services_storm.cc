@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many callers on a whole host with a store on disk: what `./dev show services-properties` kills at
-// random moments and what `services-speed` measures. The service is the sample one, security the
-// fake; store, pipeline, outbox, audit, tasks and the sink's file are the real ones.
+// random moments. The service is the sample one, security the fake; store, pipeline, outbox, audit,
+// tasks and the sink's file are the real ones.
 //
 //   services-storm run FOLDER            creates notes and tasks until it is killed; each one that
 //   was
 //                                        acknowledged is in FOLDER/acks
 //   services-storm check FOLDER          starts again, lets everything come to rest and compares;
 //                                        JSON; status 1 when anything diverges
-//   services-storm speed FOLDER THREADS SECONDS RESOURCES   creates and reads; JSON
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -240,97 +239,17 @@ int check(const std::string& folder) {
   return good ? 0 : 1;
 }
 
-struct Figures {
-  double per_second = 0;
-  double p50_us = 0;
-  double p99_us = 0;
-};
-
-Figures measure(std::size_t threads, double seconds, const std::function<void()>& once) {
-  std::vector<std::vector<double>> took(threads);
-  std::vector<std::thread> running;
-  const base::Instant begin = base::system_clock().now();
-  const base::Instant end = begin + std::chrono::milliseconds(static_cast<long>(seconds * 1000));
-  for (std::size_t i = 0; i < threads; ++i) {
-    running.emplace_back([&, i] {
-      for (base::Instant now = base::system_clock().now(); now < end;) {
-        once();
-        const base::Instant after = base::system_clock().now();
-        took[i].push_back(std::chrono::duration<double, std::micro>(after - now).count());
-        now = after;
-      }
-    });
-  }
-  for (std::thread& thread : running) thread.join();
-  const double wall = std::chrono::duration<double>(base::system_clock().now() - begin).count();
-  std::vector<double> all;
-  for (const auto& each : took) all.insert(all.end(), each.begin(), each.end());
-  std::sort(all.begin(), all.end());
-  if (all.empty()) return {};
-  return {static_cast<double>(all.size()) / wall, all[all.size() / 2], all[all.size() * 99 / 100]};
-}
-
-Json to_json(const Figures& figures) {
-  return {
-      {"per_second", figures.per_second}, {"p50_us", figures.p50_us}, {"p99_us", figures.p99_us}};
-}
-
-int speed(const std::string& folder, std::size_t threads, double seconds, std::size_t resources) {
-  World world(folder, 40);
-  std::thread loop([&world] { static_cast<void>(world.loop->run()); });
-  std::vector<std::string> ids;
-  static_cast<void>(world.store->write([&](store::Writer& writer) -> Result<void> {
-    for (std::size_t i = 0; i < resources; ++i) {
-      const std::string id = base::system_rng().uuid();
-      TRY(writer.put(kNotes, std::string(test::kAcmeId) + "/" + id,
-                     Json{{"id", id}, {"text", "filled in"}}.dump()));
-      ids.push_back(id);
-    }
-    return {};
-  }));
-  std::atomic<std::size_t> next{0};
-  const Figures reads = measure(1, seconds, [&] {
-    const std::string& id = ids[next++ % ids.size()];
-    if (world.send(rest::Method::get, "/notes/acme/notes/" + id, "").status != 200) std::abort();
-  });
-  const Figures creates = measure(threads, seconds, [&] {
-    if (world.send(rest::Method::post, "/notes/acme/notes", R"({"text":"new"})").status != 201) {
-      std::abort();
-    }
-  });
-  const base::Instant drained_from = base::system_clock().now();
-  static_cast<void>(world.host->drain());
-  const double drain =
-      std::chrono::duration<double>(base::system_clock().now() - drained_from).count();
-  std::printf("%s\n", Json{{"resources", resources},
-                           {"threads", threads},
-                           {"get", to_json(reads)},
-                           {"create", to_json(creates)},
-                           {"drain_seconds", drain}}
-                          .dump()
-                          .c_str());
-  std::fflush(stdout);
-  world.loop->stop();
-  loop.join();
-  return 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string verb = argc > 2 ? argv[1] : "";
   if (verb.empty()) {
-    std::fprintf(stderr,
-                 "services-storm run|check FOLDER | speed FOLDER THREADS SECONDS RESOURCES\n");
+    std::fprintf(stderr, "services-storm run|check FOLDER\n");
     return 2;
   }
   const std::string folder = argv[2];
   *sys::make_synced_folder(folder, 0700);
   if (verb == "run") return run(folder);
   if (verb == "check") return check(folder);
-  if (verb == "speed" && argc == 6) {
-    return speed(folder, static_cast<std::size_t>(std::atoi(argv[3])), std::atof(argv[4]),
-                 static_cast<std::size_t>(std::atoi(argv[5])));
-  }
   return 2;
 }
