@@ -53,13 +53,6 @@ bool is_of_type(const Catalogue& types, const Header& header, std::string_view w
   return false;
 }
 
-Result<Link> cheap_link(const Work& work, const Stored& stored, const Header& header) {
-  if (header.org != work.call.org().id) return link_of(work, stored);
-  const ResourceType* type = TRY(work.type_of(header));
-  return Link{type->id, stored.id, std::string(header.name),
-              href_of(work.call.org().fqon, header.rest, stored.id)};
-}
-
 Result<Json> version_json(const Work& work, const Stored& stored, const ResourceType& type,
                           std::uint64_t version) {
   const Header header = TRY(stored.header());
@@ -137,7 +130,7 @@ Result<Reply> list_reply(const Work& work, std::vector<Stored> list) {
     if (expand) {
       text += TRY(shown(work, stored));
     } else {
-      const Link link = TRY(cheap_link(work, stored, header));
+      const Link link = TRY(link_of(work, stored));
       text += base::dump_json(link_json(link));
     }
   }
