@@ -51,6 +51,8 @@ struct RolloutPolicy {
   std::chrono::seconds deadline{0};  // 0: none
   int failures_max = 0;              // failed new instances a deployment bears; 0: any number
   OnFailure on_failure = OnFailure::rollback;
+  int canary_instances = 0;  // replaced first, and looked at before the others are; 0: none
+  std::chrono::seconds canary_time{60};  // for which all of them must be healthy
 };
 
 struct App {

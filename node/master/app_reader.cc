@@ -370,6 +370,8 @@ class Reader {
   void read_rollout(Fields& fields) {
     std::int64_t deadline = label_number("GESTALT_DEPLOY_DEADLINE", 0);
     std::int64_t failures = label_number("GESTALT_MAX_FAILURES", 0);
+    std::int64_t canaries = label_number("GESTALT_CANARY_INSTANCES", 0);
+    std::int64_t canary_seconds = label_number("GESTALT_CANARY_SECONDS", 60);
     std::string action = "rollback";
     const Json& labels = document_["labels"];
     if (labels.contains("GESTALT_ON_FAILURE"))
@@ -379,13 +381,20 @@ class Reader {
       in.optional("deployDeadlineSeconds", deadline, {0, 86'400 * 7});
       in.optional("maxFailures", failures, {0, 1'000'000});
       in.optional("onFailure", action);
+      in.optional("canaryInstances", canaries, {0, kInstancesMax});
+      in.optional("canarySeconds", canary_seconds, {0, 86'400});
       close(in);
-      document_["gestalt"] = {
-          {"deployDeadlineSeconds", deadline}, {"maxFailures", failures}, {"onFailure", action}};
+      document_["gestalt"] = {{"deployDeadlineSeconds", deadline},
+                              {"maxFailures", failures},
+                              {"onFailure", action},
+                              {"canaryInstances", canaries},
+                              {"canarySeconds", canary_seconds}};
     }
     if (action != "rollback" && action != "pause" && action != "continue")
       complain("gestalt", "onFailure must be rollback, pause or continue");
     app_.rollout.deadline = std::chrono::seconds(deadline);
+    app_.rollout.canary_instances = static_cast<int>(canaries);
+    app_.rollout.canary_time = std::chrono::seconds(canary_seconds);
     app_.rollout.failures_max = static_cast<int>(failures);
     app_.rollout.on_failure = action == "pause"      ? OnFailure::pause
                               : action == "continue" ? OnFailure::go_on

@@ -91,6 +91,7 @@ void Scheduler::take_over(App app, const std::string& version, bool restart,
   const std::string id = app.id;
   const AppPtr before = state.current;
   state.unreadable.clear();
+  state.canary_healthy_since.reset();
   app = service_ports_.assign(std::move(app), before.get());
   Difference difference = Difference::restart;
   // A rollback brings a definition with the restart_version of instances that may still be there.
@@ -309,6 +310,18 @@ void Scheduler::advance(const std::string& id) {
   }
 }
 
+// One failure of the first new instances is enough: they are there to be looked at. An app that was
+// not there before has nothing to compare them with.
+bool Scheduler::has_failed_canary(const Deployment& deployment, const std::string& id,
+                                  const AppState& state) const {
+  if (state.current->rollout.canary_instances == 0 || !state.replacing ||
+      deployment.canary_passed.contains(id))
+    return false;
+  const auto original = deployment.originals.find(id);
+  return original != deployment.originals.end() && original->second != nullptr &&
+         deployment.failures.contains(id);
+}
+
 // Ends the app's deployment when it took too long or too many of its new instances failed. Runs
 // before the app is looked at, so that nothing more is started for a deployment that is lost.
 void Scheduler::check_limits(const std::string& id, const AppState& state) {
@@ -322,10 +335,12 @@ void Scheduler::check_limits(const std::string& id, const AppState& state) {
                         failures->second > policy.failures_max;
   const bool too_late =
       policy.deadline.count() > 0 && clock_.now() >= deployment.started + policy.deadline;
-  if (!too_many && !too_late) return;
+  const bool canary = has_failed_canary(deployment, id, state);
+  if (!too_many && !too_late && !canary) return;
   fail(std::string(deployment.id),
-       id + (too_many ? ": more new instances failed than maxFailures allows"
-                      : ": not done within deployDeadlineSeconds"));
+       id + (canary     ? ": one of the first new instances (canaryInstances) failed"
+             : too_many ? ": more new instances failed than maxFailures allows"
+                        : ": not done within deployDeadlineSeconds"));
 }
 
 void Scheduler::fail(const std::string& id, const std::string& why) {

@@ -134,6 +134,35 @@ void Scheduler::hold_steady(AppState& state, Rollout& seen) {
   }
 }
 
+// Whether the first new instances have still to show that they stay healthy. That they have is
+// written down with the deployment; their time begins anew after a restart of masterd.
+bool Scheduler::holds_canary(AppState& state, const Rollout& seen) {
+  const std::string& id = state.running->id;
+  const RolloutPolicy& policy = state.running->rollout;
+  const auto found = deployments_.find(state.deployment);
+  if (policy.canary_instances == 0 || seen.stale.empty() || found == deployments_.end())
+    return false;
+  Deployment& deployment = found->second;
+  if (deployment.is_rollback || deployment.canary_passed.contains(id)) return false;
+  const auto fresh = static_cast<std::int64_t>(seen.fresh.size());
+  const std::int64_t wanted = std::min<std::int64_t>(policy.canary_instances, state.wanted);
+  const bool good =
+      fresh >= wanted && std::all_of(seen.fresh.begin(), seen.fresh.end(),
+                                     [](const Instance* one) { return one->is_healthy(); });
+  if (!good) {
+    state.canary_healthy_since.reset();
+    return true;
+  }
+  if (!state.canary_healthy_since) {
+    state.canary_healthy_since = clock_.now();
+    wake_at(clock_.now() + policy.canary_time, id);
+  }
+  if (clock_.now() < *state.canary_healthy_since + policy.canary_time) return true;
+  deployment.canary_passed.insert(id);
+  effects_.deployments.insert(deployment.id);
+  return false;
+}
+
 void Scheduler::replace(AppState& state, Rollout& seen) {
   const App& app = *state.running;
   const std::int64_t least = healthy_min(app, state.wanted);
@@ -148,13 +177,19 @@ void Scheduler::replace(AppState& state, Rollout& seen) {
       most += 1;
     }
   }
+  const bool held = holds_canary(state, seen);
+  const std::int64_t canaries = std::min<std::int64_t>(app.rollout.canary_instances, state.wanted);
+  // Of the old ones only as many go as canaries take their place.
+  const auto stale = static_cast<std::int64_t>(seen.stale.size());
+  std::int64_t spare = held ? stale - (state.wanted - canaries) : stale;
   sort_for_stop(seen.stale, app.kill_selection);
   std::int64_t healthy = seen.healthy;
   for (Instance* instance : seen.stale) {
     if (instance->unknown) continue;
     const bool serves = instance->is_healthy();
-    if (serves && healthy <= floor) continue;
+    if (spare <= 0 || (serves && healthy <= floor)) continue;
     if (serves) --healthy;
+    --spare;
     stop(*instance);
   }
   const std::int64_t fresh = static_cast<std::int64_t>(seen.fresh.size());
@@ -165,7 +200,7 @@ void Scheduler::replace(AppState& state, Rollout& seen) {
     stop(instance);
   }
   const std::int64_t room = most - seen.total();
-  const std::int64_t needed = state.wanted - fresh;
+  const std::int64_t needed = (held ? canaries : state.wanted) - fresh;
   if (needed > 0) launch(state, std::min(room, needed), seen);
 }
 

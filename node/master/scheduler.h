@@ -149,6 +149,8 @@ class Scheduler {
   bool is_done(const Deployment& deployment, const Action& action) const;
   bool step_is_done(const Deployment& deployment) const;
   void advance(const std::string& id);
+  bool has_failed_canary(const Deployment& deployment, const std::string& id,
+                         const AppState& state) const;
   void check_limits(const std::string& id, const AppState& state);
   void look_at_deployment(const std::string& id);
   void fail(const std::string& id, const std::string& why);
@@ -160,6 +162,7 @@ class Scheduler {
   Rollout look(const AppState& state);
   void hold_steady(AppState& state, Rollout& seen);
   void replace(AppState& state, Rollout& seen);
+  bool holds_canary(AppState& state, const Rollout& seen);
   void launch(AppState& state, std::int64_t count, Rollout& seen);
   void start_instance(AppState& state, NodeState& node);
   void stop(Instance& instance);

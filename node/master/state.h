@@ -73,6 +73,8 @@ struct AppState {
   std::int64_t wanted = 0;
   bool replacing = false;  // instances of another restart_version are being replaced
   std::string deployment;  // that holds the app, or empty
+  // Since when the first new instances of a deployment with a canary are healthy.
+  std::optional<base::Instant> canary_healthy_since;
   // Why the stored definition cannot be used; empty when it can. Such an app is held as it is: its
   // instances are neither stopped nor replaced, and its record stays until somebody decides.
   std::string unreadable;
@@ -113,6 +115,7 @@ struct Deployment {
   std::map<std::string, AppPtr> originals;
   std::set<std::string> removes;
   std::map<std::string, int> failures;  // of new instances, per app
+  std::set<std::string> canary_passed;  // apps whose first new instances have shown themselves
   std::string failure;                  // why it was paused or rolled back, for people
   bool paused = false;
   bool is_rollback = false;

@@ -115,6 +115,7 @@ std::string deployment_text(const Deployment& deployment, const DeploymentAge& a
                           {"originals", originals},
                           {"removes", deployment.removes},
                           {"failures", deployment.failures},
+                          {"canary_passed", deployment.canary_passed},
                           {"failure", deployment.failure},
                           {"paused", deployment.paused},
                           {"is_rollback", deployment.is_rollback},
@@ -165,10 +166,13 @@ Result<Snapshot::DeploymentRecord> read_deployment(const Json& json) {
   record.age = TRY(read_age(fields.find_object("age")));
   std::vector<std::string> removes;
   fields.optional("removes", removes);
+  std::vector<std::string> passed;
+  fields.optional("canary_passed", passed);
   TRY(fields.finish(base::UnknownFields::ignore));
   if (steps == nullptr || originals == nullptr || failures == nullptr)
     return corrupt("deployment " + deployment.id);
   deployment.removes.insert(removes.begin(), removes.end());
+  deployment.canary_passed.insert(passed.begin(), passed.end());
   for (const Json& step : *steps) {
     Step actions;
     for (const Json& action : step) {

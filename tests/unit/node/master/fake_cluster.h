@@ -172,18 +172,27 @@ class FakeCluster {
     sync(name);
   }
 
+  // Every agent does a little. False: nothing moves any more.
+  bool work() {
+    bool moved = false;
+    for (auto& [name, node] : nodes) {
+      if (!node.live) continue;
+      sync(name);
+      std::vector<api::InstanceId> ids;
+      for (const auto& [id, status] : node.instances) ids.push_back(id);
+      for (const api::InstanceId& id : ids) moved = work_on(name, id) || moved;
+    }
+    return moved;
+  }
+  // Lets everything happen that happens without time passing.
+  void settle() {
+    while (work()) {
+    }
+  }
   // Lets everything happen until nothing moves, with time passing for back-offs.
   void run(int rounds = 2000) {
     for (int round = 0; round < rounds; ++round) {
-      bool moved = false;
-      for (auto& [name, node] : nodes) {
-        if (!node.live) continue;
-        sync(name);
-        std::vector<api::InstanceId> ids;
-        for (const auto& [id, status] : node.instances) ids.push_back(id);
-        for (const api::InstanceId& id : ids) moved = work_on(name, id) || moved;
-      }
-      if (moved) continue;
+      if (work()) continue;
       const auto next = scheduler.next_deadline();
       if (!next || *next > clock.now() + std::chrono::hours(1)) return;
       if (*next > clock.now()) clock.advance(*next - clock.now());

@@ -104,6 +104,70 @@ TEST(Scheduler, a_kill_starts_no_back_off_and_a_reset_ends_one) {
   LONGS_EQUAL(1, cluster.instances_of("/demo/web").size());
 }
 
+TEST(Scheduler, scaling_ends_no_back_off_and_a_new_definition_does) {
+  cluster.put(sleeper(1));
+  cluster.run();
+  cluster.die(cluster.instances_of("/demo/web")[0]->id);
+  CHECK(cluster.scheduler.delay_left_seconds(*cluster.scheduler.find_app("/demo/web")) > 0);
+  cluster.put(sleeper(3));
+  CHECK(cluster.scheduler.delay_left_seconds(*cluster.scheduler.find_app("/demo/web")) > 0);
+  CHECK(cluster.instances_of("/demo/web").empty());
+  cluster.put(sleeper(3, R"("env":{"A":"b"})"));
+  LONGS_EQUAL(3, cluster.instances_of("/demo/web").size());
+}
+
+TEST(Scheduler, a_canary_is_looked_at_before_the_others_are_replaced) {
+  const std::string more =
+      R"("upgradeStrategy":{"minimumHealthCapacity":0.25},"gestalt":{"canaryInstances":1,"canarySeconds":30})";
+  cluster.put(sleeper(4, more));
+  cluster.run();
+  LONGS_EQUAL(4, cluster.healthy("/demo/web"));  // nothing is held where nothing was before
+  cluster.put(sleeper(4, more + R"(,"env":{"A":"b"})"));
+  cluster.settle();
+  const auto count_new = [this] {
+    const AppState& app = *cluster.scheduler.find_app("/demo/web");
+    const auto instances = cluster.instances_of("/demo/web");
+    return std::count_if(instances.begin(), instances.end(), [&](const Instance* one) {
+      return one->version == app.current->restart_version;
+    });
+  };
+  LONGS_EQUAL(1, count_new());
+  CHECK(cluster.healthy("/demo/web") >= 4);
+  cluster.clock.advance(seconds(29));
+  cluster.scheduler.tick();
+  cluster.settle();
+  LONGS_EQUAL(1, count_new());
+  cluster.clock.advance(seconds(1));
+  cluster.scheduler.tick();
+  cluster.run();
+  LONGS_EQUAL(4, count_new());
+  LONGS_EQUAL(4, cluster.instances_of("/demo/web").size());
+  LONGS_EQUAL(0, cluster.scheduler.deployments().size());
+}
+
+TEST(Scheduler, a_canary_that_fails_takes_the_deployment_back) {
+  const std::string more = R"("gestalt":{"canaryInstances":1})";
+  cluster.put(sleeper(3, more));
+  cluster.run();
+  std::set<InstanceId> before;
+  for (const Instance* one : cluster.instances_of("/demo/web")) before.insert(one->id);
+  cluster.put(sleeper(3, more + R"(,"env":{"A":"b"})"));
+  cluster.settle();
+  for (const Instance* one : cluster.instances_of("/demo/web")) {
+    if (one->version != cluster.scheduler.find_app("/demo/web")->current->restart_version) continue;
+    cluster.die(InstanceId(one->id));
+    break;
+  }
+  cluster.run();
+  CHECK(cluster.scheduler.deployments().empty());
+  LONGS_EQUAL(3, cluster.healthy("/demo/web"));
+  // With no more killed than the canary took the place of.
+  std::size_t kept = 0;
+  for (const Instance* one : cluster.instances_of("/demo/web")) kept += before.count(one->id);
+  CHECK(kept >= 2);
+  CHECK(cluster.scheduler.find_app("/demo/web")->current->document->at("env").empty());
+}
+
 TEST(Scheduler, scaling_down_stops_the_youngest_first) {
   cluster.put(sleeper(1));
   cluster.run();

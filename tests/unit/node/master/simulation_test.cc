@@ -65,7 +65,8 @@ class Simulation {
            R"(,"upgradeStrategy":{"minimumHealthCapacity":)" + least[roll(5)] +
            R"(,"maximumOverCapacity":)" + over[roll(4)] + R"(},"gestalt":{"maxFailures":)" +
            std::to_string(roll(3) * 4) + R"(,"deployDeadlineSeconds":)" +
-           std::to_string(roll(2) * 300) + "}}";
+           std::to_string(roll(2) * 300) + R"(,"canaryInstances":)" + std::to_string(roll(3)) +
+           R"(,"canarySeconds":)" + std::to_string(roll(10)) + "}}";
   }
 
   const Instance* any_instance() {

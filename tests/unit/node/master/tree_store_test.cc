@@ -60,6 +60,25 @@ TEST(TreeStore, what_was_written_is_what_a_new_masterd_reads) {
   CHECK(restored.assignments("n1").instances == cluster.scheduler.assignments("n1").instances);
 }
 
+TEST(TreeStore, a_canary_that_has_passed_is_remembered) {
+  TreeStore store(*tree);
+  CHECK_OK(store.lead("me", kNoPatience));
+  UNWRAP(store.load(cluster.rng));
+  const std::string more = R"("instances":3,"gestalt":{"canaryInstances":1,"canarySeconds":30}})";
+  cluster.put(R"({"id":"/demo/web","cmd":"x",)" + more);
+  cluster.run();
+  cluster.put(R"({"id":"/demo/web","cmd":"y",)" + more);
+  cluster.settle();
+  cluster.clock.advance(std::chrono::seconds(30));
+  cluster.scheduler.tick();
+  write(store);
+  auto loaded = UNWRAP(TreeStore(*tree).load(cluster.rng));
+  Scheduler restored(cluster.clock, cluster.rng, {.digest = fake_digest});
+  CHECK(restored.restore(std::move(loaded.snapshot)).empty());
+  LONGS_EQUAL(1, restored.deployments().size());
+  CHECK(restored.deployments().begin()->second.canary_passed.contains("/demo/web"));
+}
+
 TEST(TreeStore, nothing_is_left_of_an_app_that_has_gone) {
   TreeStore store(*tree);
   CHECK_OK(store.lead("me", kNoPatience));
