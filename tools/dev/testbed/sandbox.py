@@ -140,18 +140,21 @@ class Sandbox:
 
     def inject(self, word, call, what, log):
         """From now on a system call of the process with this word does `what` (see strace(1), inject); ends with stop_injecting()."""
-        tracer = self.spawn(["strace", "-qq", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{what}", "-p", self.pid_of(word)],
-                            log)
-        status = pathlib.Path("/proc") / self.pid_of(word) / "status"
+        pid = self.pid_of(word)
+        tracer = self.spawn(["strace", "-qq", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{what}", "-p", pid], log)
         for _ in range(500):
-            if "TracerPid:\t0\n" not in self.output(["cat", status]):
+            state = self.output(["cat", f"/proc/{pid}/status"], check=False)
+            if state and "TracerPid:\t0\n" not in state:
                 return tracer
             try:
                 tracer.wait(timeout=0.01)
             except subprocess.TimeoutExpired:
                 continue
             break
-        raise Failure(f"strace could not take hold of {word}: {(self.folder / log).read_text(errors='replace')[-300:]}")
+        complaint = (self.folder / log).read_text(errors="replace")
+        if tracer.poll() is not None and not complaint:
+            return tracer  # it took hold, and the process has ended by it already
+        raise Failure(f"strace could not take hold of {word}: {complaint[-300:]}")
 
     def stop_injecting(self, call):
         self.output(["pkill", "-INT", "--full", f"^strace .*trace={call} "], check=False)
