@@ -48,7 +48,7 @@ class Wait {
           });
       if (!inner) return inner;
       if (!outcome && outcome.error().code == Code::timed_out) return late();
-      if (!outcome) return outcome;
+      if (!outcome) return outcome.error();
       if (!has_ended(task_)) task_ = TRY(api_.get(path));
     }
     return verdict();

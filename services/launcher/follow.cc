@@ -290,7 +290,8 @@ Result<void> Launcher::conclude(const std::string& id, const Record& seen, const
     news = TRY(has_news(reader, id, seen, after, outcome));
     return {};
   });
-  if (!looked || !news) return looked;
+  if (!looked) return looked.error();
+  if (!news) return {};
   const auto write = [&](Call& call) -> Result<void> {
     const auto now = TRY(find_record(call.read(), id));
     if (!now) return {};
