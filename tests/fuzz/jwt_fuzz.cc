@@ -3,6 +3,7 @@
 // our key did not sign.
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 
 #include "common/base/check.h"
 #include "services/security/token/jwt.h"

@@ -5,7 +5,8 @@ import argparse
 import say
 from say import Failure
 from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_fencing, dfs_posix, dfs_power, dfs_scale, dfs_sim,
-                   firewall, fog_shapes, frame, heal, rollout, services_conformance, services_properties, services_routes, services_speed, start_cost)
+                   firewall, fog_shapes, frame, heal, rollout, services_conformance, services_fuzz, services_properties, services_routes,
+                   services_speed, start_cost)
 
 SHOWS = {
     "appliance": appliance_show,
@@ -24,6 +25,7 @@ SHOWS = {
     "heal": heal,
     "rollout": rollout,
     "services-conformance": services_conformance,
+    "services-fuzz": services_fuzz,
     "services-properties": services_properties,
     "services-routes": services_routes,
     "services-speed": services_speed,
