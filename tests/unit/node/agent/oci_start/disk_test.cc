@@ -76,7 +76,7 @@ TEST(Disk, a_container_gets_no_space_at_its_limit_and_the_node_does_not_fill) {
 }
 
 TEST(Disk, the_sandbox_counts_against_the_limit) {
-  shell("sleep 0.2; head -c 64000000 /dev/zero > $MESOS_SANDBOX/big 2>/dev/null || exit 11");
+  shell("sleep 0.2; head -c 12000000 /dev/zero > $MESOS_SANDBOX/big 2>/dev/null || exit 11");
   expect_status(11);
 }
 
