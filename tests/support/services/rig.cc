@@ -9,7 +9,7 @@
 namespace services::test {
 
 Rig::Rig(std::vector<std::unique_ptr<Service>> services, std::unique_ptr<store::Store> store,
-         HostOptions options)
+         HostOptions options, const std::string& state_folder)
     : store_(std::move(store)) {
   auto loop = sys::EventLoop::make();
   CHECK_OK(loop);
@@ -19,7 +19,7 @@ Rig::Rig(std::vector<std::unique_ptr<Service>> services, std::unique_ptr<store::
   workers_ = std::make_unique<sys::WorkerPool>(sys::WorkerPool::Limits{.threads = 4});
   auto host =
       RunningHost::make({*store_, base::system_clock(), base::system_rng(), *timers_, *workers_,
-                         metrics_, folder_.path().string(),
+                         metrics_, state_folder.empty() ? folder_.path().string() : state_folder,
                          [this](std::function<void()> work) { loop_->post(std::move(work)); }},
                         std::move(services), std::move(options));
   CHECK_OK(host);

@@ -30,9 +30,11 @@ struct Sent {
 
 class Rig {
  public:
-  // Starts the services. `store`: another engine than memory.
+  // Starts the services. `store`: another engine than memory. `state_folder`: one that outlives the
+  // rig, for a test that starts anew.
   explicit Rig(std::vector<std::unique_ptr<Service>> services,
-               std::unique_ptr<store::Store> store = nullptr, HostOptions options = {});
+               std::unique_ptr<store::Store> store = nullptr, HostOptions options = {},
+               const std::string& state_folder = "");
   ~Rig();
 
   // "POST /notes/root/notes?dryrun=true".

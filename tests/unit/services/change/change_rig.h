@@ -4,6 +4,7 @@
 
 #include "services/change/service.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "services/change/records.h"
@@ -63,9 +64,11 @@ struct ChangeRig : public Utest {
   void start() {
     rig.reset();
     auto services = hosted();
+    std::filesystem::create_directories(folder / "state");
     auto store = UNWRAP(store::open_lmdb((folder / "store").string(),
                                          {.collections = services::collections_of(services)}));
-    rig = std::make_unique<Rig>(hosted(), std::move(store));
+    rig = std::make_unique<Rig>(hosted(), std::move(store), services::HostOptions(),
+                                (folder / "state").string());
     for (const char* each : {"root/*", "alice/readNotes", "alice/writeNotes", "bob/change:approve",
                              "carol/change:approve", "dan/change:override"})
       rig->security.granted.insert(each);
