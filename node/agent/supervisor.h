@@ -48,12 +48,13 @@ struct Instance {
   std::string control_group;
   std::unique_ptr<Checks> checks;
   std::unique_ptr<OomWatch> oom_watch;
-  base::Instant begun;         // when the start began, for the metrics
-  bool launched = false;       // the unit was asked for
-  bool image_ready = false;    // while staging: it waits for its turn
-  bool stopping = false;       // drain or stop job under way
-  bool examining = false;      // the unit's state is being read
-  bool examine_again = false;  // it changed meanwhile
+  base::Instant begun;          // when the start began, for the metrics
+  bool launched = false;        // the unit was asked for
+  bool image_ready = false;     // while staging: it waits for its turn
+  bool stopping = false;        // drain or stop job under way
+  sys::WatchHandle stop_again;  // the job failed, for instance since systemd began anew
+  bool examining = false;       // the unit's state is being read
+  bool examine_again = false;   // it changed meanwhile
   bool cleaning = false;
   std::optional<InstanceFiles> files;  // from their making to the launch
 };

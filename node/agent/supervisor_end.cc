@@ -18,6 +18,8 @@ std::string describe(const api::InstanceStatus& status) {
   return "ended with status " + std::to_string(status.exit_status);
 }
 
+constexpr auto kStopAgain = std::chrono::milliseconds(500);
+
 bool has_ended(const sys::ServiceState& state) {
   const std::string& active = state.unit.active_state;
   return active == "failed" || active == "inactive" ||
@@ -65,8 +67,10 @@ void Supervisor::on_drained(Instance& instance) {
 void Supervisor::on_stopped(Instance& instance, base::Result<void> stopped) {
   if (api::is_terminal(instance.record.status.state)) return;
   if (!stopped) {
-    base::log::warning("AGENT_STOP_FAILED", "an instance was not stopped, looking at its unit",
+    base::log::warning("AGENT_STOP_FAILED",
+                       "an instance was not stopped, looking at its unit and trying again",
                        {{"instance", instance.record.status.id.text()}}, stopped.error());
+    instance.stop_again = parts_.loop.after(kStopAgain, bind(instance, &Supervisor::on_drained));
   }
   examine(instance);
 }

@@ -20,6 +20,7 @@ class FakeServices final : public sys::ServiceManager {
   std::function<void(const std::string&)> on_changed;  // the observer's
   std::string start_error;                             // reason; empty: starts succeed
   bool stops_end_at_once = true;
+  int stops_lost = 0;  // as many fail, and the unit goes on
 
   sys::ServiceState& add_running(const std::string& unit, std::uint32_t pid = 4711) {
     sys::ServiceState state;
@@ -62,6 +63,11 @@ class FakeServices final : public sys::ServiceManager {
   }
   void stop(const std::string& unit, Done<void> done) override {
     calls.push_back("stop " + unit);
+    if (stops_lost > 0) {
+      --stops_lost;
+      return answer<void>(
+          done, base::Error{base::Code::unavailable, "the connection was lost", "bus_no_reply"});
+    }
     if (stops_end_at_once) units.erase(unit);
     answer<void>(done, {});
   }

@@ -250,6 +250,16 @@ TEST(Supervisor, a_stop_that_was_under_way_goes_on_after_a_restart_of_the_agent)
   CHECK(services.has_call("stop gst-a-1.service"));
 }
 
+TEST(Supervisor, a_stop_that_systemd_did_not_take_is_asked_for_again) {
+  wish("a", port);
+  apply();
+  wait_for("a", InstanceState::running);
+  services.stops_lost = 2;
+  CHECK_OK(agent->supervisor.kill(InstanceId("a")));
+  wait_for("a", InstanceState::killed);
+  LONGS_EQUAL(0, services.stops_lost);
+}
+
 TEST(Supervisor, healthy_is_reported_after_netfwd_agreed) {
   node::api::HealthCheck check;
   check.protocol = node::api::CheckProtocol::tcp;
