@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <array>
+
 #include "common/base/text.h"
 #include "netfw/haproxy/config.h"
 
@@ -41,6 +43,9 @@ std::vector<std::string_view> words(std::string_view line) {
   }
   return out;
 }
+
+constexpr std::array<std::string_view, 7> kServerColumns = {
+    "be_name", "srv_name", "srv_id", "srv_addr", "srv_port", "srv_admin_state", "srv_op_state"};
 
 struct Columns {
   std::vector<std::string_view> names;
@@ -237,13 +242,16 @@ base::Result<SeenPools> read_servers(CliSession& session) {
     if (row[0] == "#") {
       row.erase(row.begin());
       columns.names = row;
+      for (const std::string_view name : kServerColumns) {
+        if (columns.at(name) == row.size()) return unreadable("no column " + std::string(name));
+      }
     } else if (columns.names.empty()) {
       return unreadable("servers without a head line");
     } else {
       TRY(note_server(columns, row, out));
     }
   }
-  if (columns.at("srv_port") == columns.names.size()) return unreadable("no column srv_port");
+  if (columns.names.empty()) return unreadable("servers without a head line");
   return out;
 }
 

@@ -21,7 +21,7 @@ base::Error damaged(const std::string& detail) {
   return {base::Code::corrupt, detail, "log_damaged"};
 }
 
-std::string payload_of(Index index) {
+std::string entry_of(Index index) {
   return std::string(index * 7919 % 9000, static_cast<char>('a' + index % 26));
 }
 
@@ -56,7 +56,7 @@ class JournalLog final : public NumberedLog {
     for (std::uint32_t group = 0; group < kGroups; ++group) {
       LogWrite write;
       write.promised = 1;
-      write.entries.push_back({Entry{1, number, number, payload_of(number)}, false});
+      write.entries.push_back({Entry{1, number, number, entry_of(number)}, false});
       journal_->append(group, std::move(write), [this, &waiting] {
         if (--waiting == 0) loop_->stop();
       });
@@ -73,7 +73,7 @@ class JournalLog final : public NumberedLog {
     for (const RecoveredGroup& group : recovered_) {
       Index index = group.base.index;
       for (const JournalEntry& each : group.log) {
-        if (each.entry.index != ++index || each.entry.payload != Payload(payload_of(index)))
+        if (each.entry.index != ++index || each.entry.payload != Payload(entry_of(index)))
           return damaged("entry " + std::to_string(index) + " is not as written");
       }
       least = std::min(least, index);
