@@ -17,17 +17,6 @@ using base::Result;
 
 namespace {
 
-template <class Run>
-Status with_services(const Session& session, const Run& run) {
-  const auto all = [&]() -> Result<Status> {
-    Api api = TRY(Api::make(session, Daemon::services));
-    return run(api);
-  };
-  const Result<Status> outcome = all();
-  session.end_progress();
-  return outcome ? *outcome : report(session, Daemon::services, outcome.error());
-}
-
 Result<Json> find_container(Api& api, const Place& place, const std::string& name) {
   const Json found = TRY(find_named(api, place.address, "containers", name));
   if (!found.is_null()) return found;

@@ -116,4 +116,14 @@ std::string address_of(const Json& resource, const std::string& kind) {
   return "/meta/" + fqon + "/" + base::percent_encode(kind) + "/" + text_at(resource, "id");
 }
 
+Status with_services(const Session& session, const std::function<Result<Status>(Api& api)>& run) {
+  const auto all = [&]() -> Result<Status> {
+    Api api = TRY(Api::make(session, Daemon::services));
+    return run(api);
+  };
+  const Result<Status> outcome = all();
+  session.end_progress();
+  return outcome ? *outcome : report(session, Daemon::services, outcome.error());
+}
+
 }  // namespace cli

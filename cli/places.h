@@ -2,6 +2,7 @@
 // Places of resources on the meta service, and the addresses of what stands there.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -39,5 +40,9 @@ base::Result<base::Json> find_named(Api& api, const std::string& address, const 
                                     const std::string& name);
 // "/meta/acme/containers/ID" of a resource that was shown.
 std::string address_of(const base::Json& resource, const std::string& kind);
+
+// Runs a command of the services and tells what went wrong.
+Status with_services(const Session& session,
+                     const std::function<base::Result<Status>(Api& api)>& run);
 
 }  // namespace cli

@@ -18,17 +18,6 @@ using base::Result;
 
 namespace {
 
-template <class Run>
-Status with_meta(const Session& session, const Run& run) {
-  const auto all = [&]() -> Result<Status> {
-    Api api = TRY(Api::make(session, Daemon::services));
-    return run(api);
-  };
-  const Result<Status> outcome = all();
-  session.end_progress();
-  return outcome ? *outcome : report(session, Daemon::services, outcome.error());
-}
-
 std::string_view collection(Tier tier) {
   switch (tier) {
     case Tier::org: return "orgs";
@@ -178,7 +167,7 @@ Result<void> apply_one(const Session& session, Api& api, const Manifest& manifes
 }  // namespace
 
 Status tier_list(const Session& session, Tier tier, const std::string& context) {
-  return with_meta(session, [&](Api& api) -> Result<Status> {
+  return with_services(session, [&](Api& api) -> Result<Status> {
     if (tier == Tier::org) return print_list(session, TRY(api.get("/meta/orgs?expand=true")));
     const std::string chosen = TRY(choose_context(context));
     const Place place = TRY(find_place(api, chosen));
@@ -189,7 +178,7 @@ Status tier_list(const Session& session, Tier tier, const std::string& context) 
 
 Status tier_create(const Session& session, Tier tier, const std::string& place,
                    const ResourceOptions& options) {
-  return with_meta(session, [&](Api& api) -> Result<Status> {
+  return with_services(session, [&](Api& api) -> Result<Status> {
     const Split split = TRY(split_place(place));
     const Place parent = TRY(find_place(api, split.parent));
     Json body = {{"name", split.name}, {"properties", TRY(read_properties(options))}};
@@ -204,7 +193,7 @@ Status tier_create(const Session& session, Tier tier, const std::string& place,
 }
 
 Status tier_show(const Session& session, const std::string& place) {
-  return with_meta(session, [&](Api& api) -> Result<Status> {
+  return with_services(session, [&](Api& api) -> Result<Status> {
     const std::string chosen = TRY(choose_context(place));
     const Place found = TRY(find_place(api, chosen));
     return print_one(session, found.resource);
@@ -212,7 +201,7 @@ Status tier_show(const Session& session, const std::string& place) {
 }
 
 Status tier_remove(const Session& session, const std::string& place, bool force) {
-  return with_meta(session, [&](Api& api) -> Result<Status> {
+  return with_services(session, [&](Api& api) -> Result<Status> {
     const Place found = TRY(find_place(api, place));
     TRY(api.del(found.address + (force ? "?force=true" : "")));
     if (!session.json) say(session, found.resource, "deleted");
@@ -221,7 +210,7 @@ Status tier_remove(const Session& session, const std::string& place, bool force)
 }
 
 Status resource_get(const Session& session, const ResourceOptions& options) {
-  return with_meta(session, [&](Api& api) -> Result<Status> {
+  return with_services(session, [&](Api& api) -> Result<Status> {
     const std::string context = TRY(choose_context(options.context));
     const Place place = TRY(find_place(api, context));
     if (options.name.empty()) {
@@ -237,7 +226,7 @@ Status resource_get(const Session& session, const ResourceOptions& options) {
 }
 
 Status resource_create(const Session& session, const ResourceOptions& options) {
-  return with_meta(session, [&](Api& api) -> Result<Status> {
+  return with_services(session, [&](Api& api) -> Result<Status> {
     if (!options.files.empty()) {
       for (const Manifest& manifest : TRY(read_manifests(options.files))) {
         const Aim aim = TRY(aim_at(api, manifest, options));
@@ -262,7 +251,7 @@ Status resource_create(const Session& session, const ResourceOptions& options) {
 }
 
 Status resource_delete(const Session& session, const ResourceOptions& options) {
-  return with_meta(session, [&](Api& api) -> Result<Status> {
+  return with_services(session, [&](Api& api) -> Result<Status> {
     std::vector<Manifest> wanted;
     if (!options.files.empty()) {
       wanted = TRY(read_manifests(options.files));
@@ -296,7 +285,7 @@ Status resource_delete(const Session& session, const ResourceOptions& options) {
 }
 
 Status resource_apply(const Session& session, const ResourceOptions& options) {
-  return with_meta(session, [&](Api& api) -> Result<Status> {
+  return with_services(session, [&](Api& api) -> Result<Status> {
     Applied applied;
     if (options.wait) api.prefer_tasks();
     for (const Manifest& manifest : TRY(read_manifests(options.files))) {
@@ -313,7 +302,7 @@ Status resource_apply(const Session& session, const ResourceOptions& options) {
 }
 
 Status resource_diff(const Session& session, const ResourceOptions& options) {
-  return with_meta(session, [&](Api& api) -> Result<Status> {
+  return with_services(session, [&](Api& api) -> Result<Status> {
     bool differs = false;
     Json all = Json::array();
     for (const Manifest& manifest : TRY(read_manifests(options.files))) {

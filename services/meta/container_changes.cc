@@ -166,19 +166,12 @@ Result<ProviderName> provider_name(store::Reader& reader, const Json& properties
 Result<Json> told(store::Reader& reader, const Resource& resource) {
   const ProviderName provider = TRY(provider_name(reader, resource.properties));
   const config::View view = TRY(effective_config(reader, resource));
-  return Json{{"id", resource.id},
-              {"name", resource.name},
-              {"type", resource.type},
-              {"state", resource.state},
-              {"org", resource.org_id},
-              {"fqon", resource.fqon},
-              {"parent", resource.parent_id},
-              {"path", resource.path},
-              {"version", resource.version},
-              {"properties", resource.properties},
-              {"env", config::env_json(view)},
-              {"provider", provider.problem.empty() ? Json(provider.name) : Json()},
-              {"problem", provider.problem}};
+  Json out = outline(resource);
+  out["properties"] = resource.properties;
+  out["env"] = config::env_json(view);
+  out["provider"] = provider.problem.empty() ? Json(provider.name) : Json();
+  out["problem"] = provider.problem;
+  return out;
 }
 
 }  // namespace

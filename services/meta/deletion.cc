@@ -168,16 +168,8 @@ Result<void> emit_change(const Work& work, const Stored& stored, std::string_vie
   const Header header = TRY(stored.header());
   const ResourceType* type = TRY(work.type_of(header));
   const Resource resource = TRY(read_stored(stored.id, stored.text));
-  Json payload = {{"id", resource.id},
-                  {"name", resource.name},
-                  {"type", resource.type},
-                  {"state", resource.state},
-                  {"org", resource.org_id},
-                  {"fqon", resource.fqon},
-                  {"parent", resource.parent_id},
-                  {"path", resource.path},
-                  {"version", resource.version},
-                  {"properties", masked(*type, resource.properties)}};
+  Json payload = outline(resource);
+  payload["properties"] = masked(*type, resource.properties);
   const std::string prefix = type->prefix.empty() ? "resource" : type->prefix;
   work.call.emit("meta." + prefix + "." + std::string(past_tense(what)), std::move(payload));
   if (resource.type == kContainerType) TRY(work.meta.tell_runner(work.call, what, resource));

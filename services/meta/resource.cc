@@ -135,6 +135,18 @@ Json render(const Resource& resource, const ResourceType& type, Masking masking)
   return out;
 }
 
+Json outline(const Resource& resource) {
+  return {{"id", resource.id},
+          {"name", resource.name},
+          {"type", resource.type},
+          {"state", resource.state},
+          {"org", resource.org_id},
+          {"fqon", resource.fqon},
+          {"parent", resource.parent_id},
+          {"path", resource.path},
+          {"version", resource.version}};
+}
+
 std::string store_form(const Resource& resource, const ResourceType& type) {
   std::string links;
   for (const Edge& edge : edges_of(type, resource.properties)) {

@@ -80,6 +80,8 @@ struct Resource {
 // What clients see; encrypted values are masked. `whole` keeps them, for the store.
 enum class Masking { masked, whole };
 base::Json render(const Resource& resource, const ResourceType& type, Masking masking);
+// What other services are told of a resource besides its properties.
+base::Json outline(const Resource& resource);
 std::string store_form(const Resource& resource, const ResourceType& type);
 base::Result<Resource> read_stored(std::string_view id, std::string_view stored);
 
