@@ -7,17 +7,21 @@
 
 #include "common/sys/event_loop.h"
 #include "tests/support/check_result.h"
+#include "tests/support/sanitizers.h"
 
 namespace test_support {
 
-// Fails the test when it does not happen within five seconds.
+// A sanitizer's build may take ten times as long.
+inline constexpr std::chrono::seconds kRunPatience{kSanitized ? 60 : 5};
+
+// Fails the test when it does not happen in time.
 inline void run_until(sys::EventLoop& loop, const std::function<bool()>& done) {
   bool in_time = true;
   // The test has no event of its own to wait for: it looks after every millisecond.
   const auto look = loop.every(std::chrono::milliseconds(1), [&] {
     if (done()) loop.stop();
   });
-  const auto end = loop.after(std::chrono::seconds(5), [&] {
+  const auto end = loop.after(kRunPatience, [&] {
     in_time = false;
     loop.stop();
   });

@@ -143,7 +143,8 @@ TEST(ServerLimits, a_newcomer_takes_the_place_of_one_that_waits_for_a_request) {
   LONGS_EQUAL(200, third.ask(get("/echo/1")).status);
   CHECK_TRUE(idle.is_closed_by_server());  // the oldest
   LONGS_EQUAL(200, second.ask(get("/echo/1")).status);
-  rig.stream()->write("still open");
+  const auto kept = rig.stream();
+  rig.on_loop([&] { kept->write("still open"); });
   streams.front()->wait_for("still open");
 }
 
@@ -191,7 +192,8 @@ TEST(ServerLimits, when_all_are_busy_only_health_is_answered) {
     LONGS_EQUAL(200, probe.ask(get("/health")).status);
     CHECK_TRUE(probe.is_closed_by_server());
   }
-  rig.stream()->write("still open");
+  const auto kept = rig.stream();
+  rig.on_loop([&] { kept->write("still open"); });
   streams.back()->wait_for("still open");
   streams.clear();
   rig.wait_until(

@@ -21,6 +21,8 @@ using Query = std::vector<std::pair<std::string, std::string>>;
 class Master {
  public:
   explicit Master(const TempFolder& folder);
+  // The service first: its workers use what the others are.
+  ~Master() { service.reset(); }
 
   // What start() answered; the service is null when it failed.
   base::Result<void> started = {};
