@@ -18,6 +18,7 @@
 
 #include "common/base/check.h"
 #include "common/sys/handle.h"
+#include "common/sys/octets.h"
 
 namespace sys {
 
@@ -52,11 +53,6 @@ base::Error key_error(std::string_view what) {
   return {base::Code::invalid_argument, std::string(what), "key_invalid"};
 }
 
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-
 }  // namespace
 
 base::Result<std::string> scrypt(std::string_view password, std::string_view salt, ScryptCost cost,
@@ -83,7 +79,7 @@ base::Result<std::string> scrypt(std::string_view password, std::string_view sal
       OSSL_PARAM_construct_uint64(OSSL_KDF_PARAM_SCRYPT_MAXMEM, &memory),
       OSSL_PARAM_construct_end()};
   std::string out(length, '\0');
-  if (EVP_KDF_derive(context.get(), bytes_of(out), out.size(), params.data()) != 1) {
+  if (EVP_KDF_derive(context.get(), octets(out), out.size(), params.data()) != 1) {
     return crypto_error("scrypt");
   }
   return out;
@@ -92,8 +88,8 @@ base::Result<std::string> scrypt(std::string_view password, std::string_view sal
 std::string hmac_sha256(std::string_view key, std::string_view text) {
   std::string out(32, '\0');
   unsigned int length = 0;
-  CHECK_THAT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(text),
-                  text.size(), bytes_of(out), &length) != nullptr);
+  CHECK_THAT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), octets(text), text.size(),
+                  octets(out), &length) != nullptr);
   return out;
 }
 
@@ -169,8 +165,8 @@ base::Result<EcKey::Point> EcKey::point() const {
   const Number own_x(x), own_y(y);
   if (!found) return crypto_error("read the point of a key");
   Point out{std::string(kCoordinate, '\0'), std::string(kCoordinate, '\0')};
-  if (BN_bn2binpad(x, bytes_of(out.x), kCoordinate) < 0 ||
-      BN_bn2binpad(y, bytes_of(out.y), kCoordinate) < 0) {
+  if (BN_bn2binpad(x, octets(out.x), kCoordinate) < 0 ||
+      BN_bn2binpad(y, octets(out.y), kCoordinate) < 0) {
     return crypto_error("read the point of a key");
   }
   return out;
@@ -182,16 +178,14 @@ base::Result<std::string> EcKey::sign(std::string_view text) const {
   std::size_t length = der.size();
   if (!context ||
       EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, state_->key.get()) != 1 ||
-      EVP_DigestSign(context.get(), der.data(), &length, bytes_of(text), text.size()) != 1) {
+      EVP_DigestSign(context.get(), der.data(), &length, octets(text), text.size()) != 1) {
     return crypto_error("sign");
   }
   const unsigned char* at = der.data();
   const EcSignature signature(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(length)));
   std::string out(2 * kCoordinate, '\0');
-  if (!signature ||
-      BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), bytes_of(out), kCoordinate) < 0 ||
-      BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), bytes_of(out) + kCoordinate, kCoordinate) <
-          0) {
+  if (!signature || BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), octets(out), kCoordinate) < 0 ||
+      BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), octets(out) + kCoordinate, kCoordinate) < 0) {
     return crypto_error("sign");
   }
   return out;
@@ -200,8 +194,8 @@ base::Result<std::string> EcKey::sign(std::string_view text) const {
 bool EcKey::verify(std::string_view text, std::string_view signature) const {
   if (signature.size() != 2 * kCoordinate) return false;
   const EcSignature parts(ECDSA_SIG_new());
-  Number r(BN_bin2bn(bytes_of(signature), kCoordinate, nullptr));
-  Number s(BN_bin2bn(bytes_of(signature) + kCoordinate, kCoordinate, nullptr));
+  Number r(BN_bin2bn(octets(signature), kCoordinate, nullptr));
+  Number s(BN_bin2bn(octets(signature) + kCoordinate, kCoordinate, nullptr));
   if (!parts || !r || !s || ECDSA_SIG_set0(parts.get(), r.get(), s.get()) != 1) return false;
   // The signature owns both numbers since it was set.
   (void)r.release();
@@ -213,7 +207,7 @@ bool EcKey::verify(std::string_view text, std::string_view signature) const {
   const bool valid =
       length > 0 && context &&
       EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, state_->key.get()) == 1 &&
-      EVP_DigestVerify(context.get(), der.data(), static_cast<std::size_t>(length), bytes_of(text),
+      EVP_DigestVerify(context.get(), der.data(), static_cast<std::size_t>(length), octets(text),
                        text.size()) == 1;
   ERR_clear_error();
   return valid;
@@ -226,15 +220,15 @@ base::Result<std::string> seal(std::string_view key, std::string_view nonce,
   std::string out = std::string(nonce) + std::string(text.size() + kTag, '\0');
   int length = 0, more = 0;
   if (!cipher ||
-      EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key),
-                         bytes_of(nonce)) != 1 ||
-      EVP_EncryptUpdate(cipher.get(), nullptr, &length, bytes_of(context),
+      EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, octets(key), octets(nonce)) !=
+          1 ||
+      EVP_EncryptUpdate(cipher.get(), nullptr, &length, octets(context),
                         static_cast<int>(context.size())) != 1 ||
-      EVP_EncryptUpdate(cipher.get(), bytes_of(out) + kNonce, &length, bytes_of(text),
+      EVP_EncryptUpdate(cipher.get(), octets(out) + kNonce, &length, octets(text),
                         static_cast<int>(text.size())) != 1 ||
-      EVP_EncryptFinal_ex(cipher.get(), bytes_of(out) + kNonce + length, &more) != 1 ||
+      EVP_EncryptFinal_ex(cipher.get(), octets(out) + kNonce + length, &more) != 1 ||
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, kTag,
-                          bytes_of(out) + kNonce + text.size()) != 1) {
+                          octets(out) + kNonce + text.size()) != 1) {
     return crypto_error("seal");
   }
   return out;
@@ -251,14 +245,14 @@ base::Result<base::Secret> unseal(std::string_view key, std::string_view context
   std::string tag(sealed.substr(kNonce + size));
   int length = 0, more = 0;
   if (!cipher ||
-      EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key),
-                         bytes_of(sealed)) != 1 ||
-      EVP_DecryptUpdate(cipher.get(), nullptr, &length, bytes_of(context),
+      EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, octets(key), octets(sealed)) !=
+          1 ||
+      EVP_DecryptUpdate(cipher.get(), nullptr, &length, octets(context),
                         static_cast<int>(context.size())) != 1 ||
-      EVP_DecryptUpdate(cipher.get(), bytes_of(out), &length, bytes_of(sealed) + kNonce,
+      EVP_DecryptUpdate(cipher.get(), octets(out), &length, octets(sealed) + kNonce,
                         static_cast<int>(size)) != 1 ||
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, kTag, tag.data()) != 1 ||
-      EVP_DecryptFinal_ex(cipher.get(), bytes_of(out) + length, &more) != 1) {
+      EVP_DecryptFinal_ex(cipher.get(), octets(out) + length, &more) != 1) {
     ERR_clear_error();
     return broken;
   }

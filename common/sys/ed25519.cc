@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 
 #include "common/sys/handle.h"
+#include "common/sys/octets.h"
 
 namespace sys {
 
@@ -22,10 +23,6 @@ using SignContext = Handle<EVP_MD_CTX, EVP_MD_CTX_free>;
 using KeyBio = Handle<BIO, BIO_free_all>;
 
 Error ed25519_error(const char* what) { return {Code::internal, what, "tls_failed"}; }
-
-const unsigned char* octets(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
 
 }  // namespace
 
