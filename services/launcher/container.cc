@@ -294,17 +294,11 @@ std::int64_t number_of(const Json& object, const char* name) {
   return found != object.end() && found->is_number() ? found->get<std::int64_t>() : 0;
 }
 
-const Json& list_of(const Json& object, const char* name) {
-  static const Json none = Json::array();  // never changed
-  const auto found = object.find(name);
-  return found != object.end() && found->is_array() ? *found : none;
-}
-
 Json addresses_of(const Json& app, const std::string& host) {
   Json addresses = Json::object();
   const Json container = app.value("container", Json::object());
-  const Json& mapped = list_of(container, "portMappings");
-  const Json& ports = mapped.empty() ? list_of(app, "portDefinitions") : mapped;
+  const Json& mapped = list_in(container, "portMappings");
+  const Json& ports = mapped.empty() ? list_in(app, "portDefinitions") : mapped;
   for (std::size_t i = 0; i < ports.size(); ++i) {
     const std::int64_t port =
         mapped.empty() ? number_of(ports[i], "port") : number_of(ports[i], "servicePort");
@@ -317,6 +311,12 @@ Json addresses_of(const Json& app, const std::string& host) {
 
 }  // namespace
 
+const Json& list_in(const Json& object, const char* name) {
+  static const Json none = Json::array();  // never changed
+  const auto found = object.find(name);
+  return found != object.end() && found->is_array() ? *found : none;
+}
+
 Seen seen_of(const Json& app) {
   Seen seen;
   seen.running = number_of(app, "tasksRunning");
@@ -325,18 +325,18 @@ Seen seen_of(const Json& app) {
   seen.unhealthy = number_of(app, "tasksUnhealthy");
   seen.instances = Json::array();
   std::string host;
-  for (const Json& task : list_of(app, "tasks")) {
+  for (const Json& task : list_in(app, "tasks")) {
     if (host.empty()) host = task.value("host", "");
     seen.instances.push_back({{"id", task.value("id", "")},
                               {"host", task.value("host", "")},
-                              {"ports", list_of(task, "ports")},
+                              {"ports", list_in(task, "ports")},
                               {"state", task.value("state", "")},
                               {"started", task.value("startedAt", Json())}});
   }
   seen.service_addresses = addresses_of(app, host);
   const std::int64_t wanted = number_of(app, "instances");
-  const bool is_deploying = !list_of(app, "deployments").empty();
-  const bool is_checked = !list_of(app, "healthChecks").empty();
+  const bool is_deploying = !list_in(app, "deployments").empty();
+  const bool is_checked = !list_in(app, "healthChecks").empty();
   const bool is_whole =
       seen.running == wanted && (!is_checked || seen.healthy == wanted) && seen.staged == 0;
   seen.is_settled = is_whole && !is_deploying;

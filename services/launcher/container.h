@@ -12,6 +12,7 @@
 
 #include "common/base/json.h"
 #include "common/base/result.h"
+#include "services/meta/api/containers.h"
 
 namespace services::launcher {
 
@@ -27,16 +28,12 @@ struct Terms {
 // a pointer within the container ("/properties/image").
 base::Result<base::Json> app_of(const base::Json& container, const Terms& terms);
 
-struct Seen {
-  std::string status;  // RUNNING, STAGED, SCALING, SUSPENDED, WAITING, UNHEALTHY
-  std::int64_t running = 0;
-  std::int64_t healthy = 0;
-  std::int64_t staged = 0;
-  std::int64_t unhealthy = 0;
-  base::Json instances = {};          // [{id, host, ports, started}]
-  base::Json service_addresses = {};  // {PORT NAME: {host, port, protocol}}
-  bool is_settled = false;            // as many run as shall, and nothing is under way
+// What Marathon says, without an id: RUNNING, STAGED, SCALING, SUSPENDED, WAITING or UNHEALTHY.
+struct Seen : meta::ContainerReport {
+  bool is_settled = false;  // as many run as shall, and nothing is under way
 };
+// The array of that name, an empty one when there is none. Lives as long as `object`.
+const base::Json& list_in(const base::Json& object, const char* name);
 Seen seen_of(const base::Json& app);
 
 }  // namespace services::launcher

@@ -23,19 +23,10 @@ constexpr base::Duration kWhileSettled = std::chrono::seconds(5);
 // Each container adds to the time after which all of them have been looked at again.
 constexpr base::Duration kPerContainer = std::chrono::milliseconds(20);
 constexpr base::Duration kAfterFailure = std::chrono::seconds(5);
-// As service.cc sets it: a task of ours ends before the framework ends it.
-constexpr std::chrono::minutes kBackstop{1};
 
 meta::ContainerReport report_of(const Seen& seen, const std::string& app) {
-  meta::ContainerReport report;
-  report.status = seen.status;
+  meta::ContainerReport report = seen;
   report.external_id = app;
-  report.running = seen.running;
-  report.healthy = seen.healthy;
-  report.staged = seen.staged;
-  report.unhealthy = seen.unhealthy;
-  report.instances = seen.instances;
-  report.service_addresses = seen.service_addresses;
   return report;
 }
 

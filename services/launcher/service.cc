@@ -23,8 +23,6 @@ constexpr base::Duration kSweepEvery = std::chrono::milliseconds(500);
 constexpr std::size_t kListedAtOnce = 1000;
 constexpr std::size_t kAdoptedAtOnce = 200;
 constexpr std::size_t kTasksMax = 32;  // that wait for one container
-// The framework ends a task by itself that the launcher has not ended by then.
-constexpr std::chrono::minutes kBackstop{1};
 
 Result<Provider> read_provider(const Json& json, const std::string& pointer) {
   Provider provider;

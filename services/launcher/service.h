@@ -41,6 +41,9 @@ struct Provider {
   Terms terms = {};
 };
 
+// The framework ends a task by itself that the launcher has not ended by then.
+inline constexpr std::chrono::minutes kBackstop{1};
+
 struct Config {
   std::map<std::string, Provider> providers;
   std::chrono::minutes settle{15};  // for a change to take effect, else its task fails

@@ -62,10 +62,7 @@ Result<Invocation> plan_invocation(const Work& work, const std::string& action) 
   const Header header = TRY(stored.header());
   const ResourceType* type = TRY(work.type_of(header));
   const std::string name = type->prefix + "." + action;
-  const Decision decision = TRY(is_entitled(reader, call.caller(), stored.id, name));
-  if (!decision.allowed && !call.caller().is_internal()) {
-    return Error{Code::permission_denied, name + ": " + decision.because, "entitlement_missing"};
-  }
+  TRY(need_entitlement(reader, call.caller(), stored.id, name));
   const Resource resource = TRY(read_stored(stored.id, stored.text));
   const auto link = resource.properties.find("provider");
   const auto provider =

@@ -66,11 +66,7 @@ Result<Reply> migrate_container(Meta& meta, Call& call) {
   if (!is_provider()) {
     return Error{Code::invalid_argument, "there is no provider " + provider, "link_unknown"};
   }
-  const Decision decision = TRY(is_entitled(call.read(), call.caller(), provider, "provider.view"));
-  if (!decision.allowed && !call.caller().is_internal()) {
-    return Error{Code::permission_denied, "provider.view: " + decision.because,
-                 "entitlement_missing"};
-  }
+  TRY(need_entitlement(call.read(), call.caller(), provider, "provider.view"));
   Opened opened = TRY(open_container(work));
   const Link link = TRY(link_of(work, *found));
   opened.resource.properties["provider"] = {
@@ -85,12 +81,7 @@ Result<Reply> promote_container(Meta& meta, Call& call) {
   const Work work = TRY(Work::begin(meta, call));
   const std::string target = TRY(id_in_query(call, "target"));
   const Stored environment = TRY(get_resource(call.read(), target));
-  const Decision decision =
-      TRY(is_entitled(call.read(), call.caller(), target, "container.create"));
-  if (!decision.allowed && !call.caller().is_internal()) {
-    return Error{Code::permission_denied, "container.create: " + decision.because,
-                 "entitlement_missing"};
-  }
+  TRY(need_entitlement(call.read(), call.caller(), target, "container.create"));
   Opened opened = TRY(open_container(work));
   Input input;
   input.name = opened.resource.name;
@@ -184,11 +175,8 @@ Result<void> check_provider(const Work& work, const Json& before, const Resource
   };
   const Json id = id_of(next.properties);
   if (!id.is_string() || (before.is_object() && id_of(before) == id)) return {};
-  const Decision decision = TRY(
-      is_entitled(work.call.read(), work.call.caller(), id.get<std::string>(), "provider.view"));
-  if (decision.allowed) return {};
-  return Error{Code::permission_denied, "provider.view: " + decision.because,
-               "entitlement_missing"};
+  return need_entitlement(work.call.read(), work.call.caller(), id.get<std::string>(),
+                          "provider.view");
 }
 
 Result<Reply> with_task(Call& call, Reply reply) {

@@ -108,6 +108,14 @@ Result<Decision> is_entitled(store::Reader& reader, const Caller& caller, std::s
   return Decision{false, "nobody granted " + std::string(action) + " here or above"};
 }
 
+Result<void> need_entitlement(store::Reader& reader, const Caller& caller,
+                              std::string_view resource, std::string_view action) {
+  const Decision decision = TRY(is_entitled(reader, caller, resource, action));
+  if (decision.allowed || caller.is_internal()) return {};
+  return base::Error{base::Code::permission_denied, std::string(action) + ": " + decision.because,
+                     "entitlement_missing"};
+}
+
 Result<std::vector<std::string>> effective_identities(store::Reader& reader,
                                                       const std::vector<Level>& levels,
                                                       std::string_view action) {

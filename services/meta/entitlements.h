@@ -41,6 +41,10 @@ base::Result<void> put_grant(store::Writer& writer, std::string_view resource,
 base::Result<Decision> is_entitled(store::Reader& reader, const Caller& caller,
                                    std::string_view resource, std::string_view action);
 
+// Internal callers may. Errors: permission_denied entitlement_missing, with why it is refused.
+base::Result<void> need_entitlement(store::Reader& reader, const Caller& caller,
+                                    std::string_view resource, std::string_view action);
+
 // Whom the entitlement names in the end: the deciding grant, and the owners up to it.
 base::Result<std::vector<std::string>> effective_identities(store::Reader& reader,
                                                             const std::vector<Level>& levels,

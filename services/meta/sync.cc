@@ -69,6 +69,16 @@ Result<Stored> mirror(const Work& work, std::string_view parent, std::string_vie
   return rewrite_resource(work, *now, std::move(next), "update");
 }
 
+Input input_of(const std::string& id, const std::string& name, const std::string& description,
+               Json properties) {
+  Input input;
+  input.id = id;
+  input.name = name;
+  input.description = description;
+  input.properties = std::move(properties);
+  return input;
+}
+
 Result<void> drop_stale(const Work& work, std::string_view rest, const std::set<std::string>& ids,
                         SyncResult& result) {
   for (const Stored& stored : TRY(list_all(work.call.read(), rest))) {
@@ -109,34 +119,23 @@ Result<Stored> mirror_org(const Work& work, const IdentityOrg& org, SyncResult& 
     ++result.created;
     return make_root(work, org);
   }
-  Input input;
-  input.id = org.id;
-  input.name = org.name;
-  input.description = org.description;
-  input.properties = Json::object();
-  return mirror(work, org.parent_id, kOrgType, input, result);
+  return mirror(work, org.parent_id, kOrgType,
+                input_of(org.id, org.name, org.description, Json::object()), result);
 }
 
 Result<Stored> mirror_user(const Work& work, const IdentityUser& user, SyncResult& result) {
-  Input input;
-  input.id = user.id;
-  input.name = user.username;
-  input.description = user.description;
-  input.properties = {{"username", user.username},
-                      {"firstName", user.first_name},
-                      {"lastName", user.last_name},
-                      {"email", user.email},
-                      {"phoneNumber", user.phone}};
-  return mirror(work, user.org_id, kUserType, input, result);
+  Json properties = {{"username", user.username},
+                     {"firstName", user.first_name},
+                     {"lastName", user.last_name},
+                     {"email", user.email},
+                     {"phoneNumber", user.phone}};
+  return mirror(work, user.org_id, kUserType,
+                input_of(user.id, user.username, user.description, std::move(properties)), result);
 }
 
 Result<Stored> mirror_group(const Work& work, const IdentityGroup& group, SyncResult& result) {
-  Input input;
-  input.id = group.id;
-  input.name = group.name;
-  input.description = group.description;
-  input.properties = Json::object();
-  return mirror(work, group.org_id, kGroupType, input, result);
+  return mirror(work, group.org_id, kGroupType,
+                input_of(group.id, group.name, group.description, Json::object()), result);
 }
 
 Result<SyncResult> sync_all(const Work& work) {

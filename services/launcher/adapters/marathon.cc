@@ -9,6 +9,7 @@
 #include "common/base/text.h"
 #include "common/rest/client.h"
 #include "common/sys/tls.h"
+#include "services/launcher/container.h"
 
 namespace services::launcher {
 
@@ -33,12 +34,6 @@ struct Place {
 std::string hash_of(Json app) {
   app.erase("instances");
   return sys::sha256_hex(base::dump_json(app));
-}
-
-const Json& array_of(const Json& object, const char* name) {
-  static const Json none = Json::array();  // never changed
-  const auto found = object.find(name);
-  return found != object.end() && found->is_array() ? *found : none;
 }
 
 class Marathon final : public Adapter {
@@ -129,7 +124,7 @@ class Marathon final : public Adapter {
       return Error{Code::corrupt, "a list of deployments was expected", "adapter_reply_invalid"};
     const std::string absolute = id.starts_with('/') ? id : "/" + id;
     for (const Json& deployment : deployments) {
-      const Json& held = array_of(deployment, "affectedApps");
+      const Json& held = list_in(deployment, "affectedApps");
       if (held.size() < 2 || std::find(held.begin(), held.end(), absolute) == held.end()) continue;
       return Error{Code::failed_precondition,
                    "deployment " + deployment.value("id", "") + " holds " + absolute + " and " +
