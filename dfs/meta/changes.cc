@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "dfs/api/limits.h"
+
 namespace dfs::meta {
 namespace {
 

@@ -117,13 +117,16 @@ std::vector<StorageView> StorageLiaison::view() const {
   for (const auto& [node, record] : state_.storage()) {
     StorageView view{record};
     const auto seen = seen_.find(node);
-    if (seen != seen_.end()) {
-      view.bytes_free = seen->second.bytes_free;
-      view.is_alive = now - seen->second.at < kStorageSilence;
-    }
+    if (seen != seen_.end()) view.bytes_free = seen->second.bytes_free;
+    view.is_alive = is_here(node, now);
     views.push_back(std::move(view));
   }
   return views;
+}
+
+bool StorageLiaison::is_here(const std::string& node, base::Instant now) const {
+  const auto seen = seen_.find(node);
+  return seen != seen_.end() && now - seen->second.at < kStorageSilence;
 }
 
 std::uint64_t StorageLiaison::bytes_used() const {
@@ -204,14 +207,10 @@ void StorageLiaison::tick() {
 std::set<std::string> StorageLiaison::missing_nodes(base::Instant now) {
   std::set<std::string> missing;
   std::map<std::pair<std::string, std::uint16_t>, std::string> addresses;  // of those that are here
-  const auto is_here = [&](const std::string& node) {
-    const auto seen = seen_.find(node);
-    return seen != seen_.end() && now - seen->second.at < kStorageSilence;
-  };
   for (const auto& [node, record] : state_.storage())
-    if (is_here(node)) addresses[{record.node.host, record.node.port}] = node;
+    if (is_here(node, now)) addresses[{record.node.host, record.node.port}] = node;
   for (const auto& [node, record] : state_.storage()) {
-    if (is_here(node)) {
+    if (is_here(node, now)) {
       replaced_.erase(node);
       continue;
     }
@@ -264,8 +263,7 @@ void StorageLiaison::place_copies(base::Instant now) {
   const std::set<std::string> missing = missing_nodes(now);
   std::map<std::string, std::size_t> alive;
   for (const auto& [node, record] : state_.storage()) {
-    const auto seen = seen_.find(node);
-    if (seen != seen_.end() && now - seen->second.at < kStorageSilence) alive[node] = 0;
+    if (is_here(node, now)) alive[node] = 0;
   }
   std::string payload;
   if (state_.groups().empty()) {

@@ -50,6 +50,7 @@ class StorageLiaison {
   };
   struct FenceJob;
   void note_seen(const std::string& node, std::uint64_t bytes_free);
+  bool is_here(const std::string& node, base::Instant now) const;
   std::uint64_t bytes_used() const;
   void place_copies(base::Instant now);
   // Nodes whose copies go to others: silent for too long, or another disk is at their address.
