@@ -117,8 +117,7 @@ class ChunkLog final : public NumberedLog {
       const std::string found =
           TRY(machine_->store().read(kEntries, slot_of(number), expected.size()));
       if (found != expected)
-        return Error{base::Code::corrupt, "entry " + std::to_string(number) + " is not as written",
-                     "log_damaged"};
+        return log_damaged("entry " + std::to_string(number) + " is not as written");
     }
     return last;
   }

@@ -17,10 +17,6 @@ using namespace dfs::replication;
 
 constexpr std::uint32_t kGroups = 3;
 
-base::Error damaged(const std::string& detail) {
-  return {base::Code::corrupt, detail, "log_damaged"};
-}
-
 std::string entry_of(Index index) {
   return std::string(index * 7919 % 9000, static_cast<char>('a' + index % 26));
 }
@@ -74,12 +70,12 @@ class JournalLog final : public NumberedLog {
       Index index = group.base.index;
       for (const JournalEntry& each : group.log) {
         if (each.entry.index != ++index || each.entry.payload != Payload(entry_of(index)))
-          return damaged("entry " + std::to_string(index) + " is not as written");
+          return log_damaged("entry " + std::to_string(index) + " is not as written");
       }
       least = std::min(least, index);
       most = std::max(most, index);
     }
-    if (most > least + 1) return damaged("a group lacks entries");
+    if (most > least + 1) return log_damaged("a group lacks entries");
     return least;
   }
 

@@ -11,6 +11,10 @@
 
 namespace contract {
 
+base::Error log_damaged(const std::string& detail) {
+  return {base::Code::corrupt, detail, "log_damaged"};
+}
+
 // Sizes from a few bytes to several pages, so that transactions touch different numbers of pages.
 std::string payload_of(std::uint64_t number) {
   std::string text = std::to_string(number) + ":";
@@ -32,10 +36,6 @@ std::string name_of(std::uint64_t number) {
 }
 
 std::uint64_t removed_by(std::uint64_t last) { return last - std::min(last, NumberedLog::kKept); }
-
-Error log_damaged(const std::string& detail) {
-  return {base::Code::corrupt, detail, "log_damaged"};
-}
 
 Result<std::uint64_t> parse_last(const std::string& text) {
   return static_cast<std::uint64_t>(TRY(base::parse_int(text, 0, INT64_MAX)));

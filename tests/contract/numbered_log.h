@@ -25,6 +25,9 @@ class NumberedLog {
   virtual base::Result<std::uint64_t> verify() = 0;
 };
 
+// What verify() has found.
+base::Error log_damaged(const std::string& detail);
+
 // `kind` is "store", "coordination", "journal" or "chunks"; `name` lets several logs share a
 // coordination tree.
 base::Result<std::unique_ptr<NumberedLog>> open_log(const std::string& kind,

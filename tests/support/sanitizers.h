@@ -8,6 +8,7 @@
 //    seeds, and the plain build does.
 // 3. Limits of resident memory are not compared: the address sanitizer's shadow and its quarantine
 //    of freed memory count as resident.
+// 4. What a test waits for on its loop may take a minute (run_loop.h).
 #pragma once
 
 #include <cstdint>

@@ -5,7 +5,7 @@ import json
 import os
 import unittest
 
-import frame  # noqa: F401  puts the test bed on the module path
+import frame
 
 os.environ.setdefault("GESTALT_PRESET", "debug")
 import appliance  # noqa: E402
@@ -16,10 +16,7 @@ GATEWAY = "100.127.240.1"
 class TestBridge(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        bed = appliance.fresh_bed()
-        bed.create()
-        cls.addClassCleanup(bed.remove)
-        cls.node = appliance.Appliance(bed).boot()
+        cls.node = frame.boot_node(cls)
         app = appliance.sample_app(cls.node.put_image(), instances=2, app_id="/bridged")
         del app["portDefinitions"], app["requirePorts"]
         app["container"]["docker"]["network"] = "BRIDGE"

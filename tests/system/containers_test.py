@@ -16,10 +16,7 @@ SECONDS = 120
 class Containers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        bed = appliance.fresh_bed()
-        bed.create()
-        cls.addClassCleanup(bed.remove)
-        cls.node = appliance.Appliance(bed).boot()
+        cls.node = frame.boot_node(cls)
         cls.image = cls.node.put_image()
         cls.cli("login", "--key-file", KEY_FILE)
         cls.cli("org", "create", "/acme")

@@ -14,10 +14,7 @@ TALKER = "i=0; while :; do echo line-$i; i=$((i+1)); sleep 0.2; done"
 class Instances(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        bed = appliance.fresh_bed()
-        bed.create()
-        cls.addClassCleanup(bed.remove)
-        cls.node = appliance.Appliance(bed).boot()
+        cls.node = frame.boot_node(cls)
         cls.node.wait_for("the master", lambda: cls.node.try_ask("GET", "/v2/info")[0] == 200)
 
     def gestalt(self, *words, check=True):

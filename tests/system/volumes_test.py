@@ -16,10 +16,7 @@ OWN = {"containerPath": "/data", "persistent": {"size": 32}, "mode": "RW"}
 class Volumes(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        bed = appliance.fresh_bed()
-        bed.create()
-        cls.addClassCleanup(bed.remove)
-        cls.node = appliance.Appliance(bed).boot()
+        cls.node = frame.boot_node(cls)
         cls.image = cls.node.put_image()
         cls.app = appliance.sample_app(cls.image, instances=1, app_id=APP, service_port=PORT, volume=OWN, backoffSeconds=0)
         cls.node.run_app(cls.app)

@@ -2,16 +2,14 @@
 // Whole commands, from the command line to the bytes on a real HTTP server and back.
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "cli/api.h"
 #include "cli/app_commands.h"
-#include "cli/command_line.h"
 #include "cli/deployment_watch.h"
 #include "cli/follow_commands.h"
 #include "cli/status_command.h"
 #include "tests/support/check_result.h"
-#include "tests/support/temp_folder.h"
+#include "tests/unit/cli/command_rig.h"
 #include "tests/unit/cli/fake_daemon.h"
 
 namespace {
@@ -27,19 +25,9 @@ std::string success(const std::string& id) {
 
 }  // namespace
 
-TEST_GROUP(Commands) {
-  TempFolder folder;
+TEST_GROUP_BASE(Commands, CommandRig) {
   FakeDaemon master{folder / "masterd.sock"};
-  std::ostringstream out;
-  std::ostringstream err;
 
-  int run(std::vector<std::string> words) {
-    out.str("");
-    err.str("");
-    std::vector<const char*> argv = {"gestalt", "--run-folder", folder.path().c_str()};
-    for (const std::string& word : words) argv.push_back(word.c_str());
-    return cli::run_command_line(static_cast<int>(argv.size()), argv.data(), out, err);
-  }
   void expect_asked(const std::vector<std::string>& wanted) {
     const auto asked = master.asked();
     for (std::size_t i = 0; i < std::max(wanted.size(), asked.size()); ++i) {

@@ -4,12 +4,10 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 
-#include "cli/command_line.h"
 #include "cli/task_wait.h"
 #include "tests/support/check_result.h"
-#include "tests/support/temp_folder.h"
+#include "tests/unit/cli/command_rig.h"
 #include "tests/unit/cli/fake_daemon.h"
 
 namespace {
@@ -31,11 +29,8 @@ std::string task(const std::string& status, const std::string& message) {
 
 }  // namespace
 
-TEST_GROUP(ContainerCommands) {
-  TempFolder folder;
+TEST_GROUP_BASE(ContainerCommands, CommandRig) {
   FakeDaemon services{folder / "services.sock"};
-  std::ostringstream out;
-  std::ostringstream err;
 
   void setup() override {
     ::setenv("XDG_CONFIG_HOME", folder.path().c_str(), 1);
@@ -44,13 +39,6 @@ TEST_GROUP(ContainerCommands) {
   }
   void there(const char* containers) {
     services.answer("GET /meta/acme/environments/e/containers", containers);
-  }
-  int run(std::vector<std::string> words) {
-    out.str("");
-    err.str("");
-    std::vector<const char*> argv = {"gestalt", "--run-folder", folder.path().c_str()};
-    for (const std::string& word : words) argv.push_back(word.c_str());
-    return cli::run_command_line(static_cast<int>(argv.size()), argv.data(), out, err);
   }
   int scale(const std::string& more = "") {
     std::vector<std::string> words = {"container", "scale",     "web",

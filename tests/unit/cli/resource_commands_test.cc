@@ -4,12 +4,10 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 
-#include "cli/command_line.h"
 #include "cli/places.h"
 #include "tests/support/check_result.h"
-#include "tests/support/temp_folder.h"
+#include "tests/unit/cli/command_rig.h"
 #include "tests/unit/cli/fake_daemon.h"
 
 namespace {
@@ -25,24 +23,14 @@ constexpr const char* kManifest =
 
 }  // namespace
 
-TEST_GROUP(ResourceCommands) {
-  TempFolder folder;
+TEST_GROUP_BASE(ResourceCommands, CommandRig) {
   FakeDaemon services{folder / "services.sock"};
-  std::ostringstream out;
-  std::ostringstream err;
 
   void setup() override {
     ::setenv("XDG_CONFIG_HOME", folder.path().c_str(), 1);
     ::setenv("HOME", folder.path().c_str(), 1);
     services.answer("GET /meta/path/acme/shop/test", kEnvironment);
     std::ofstream(folder / "web.yaml") << kManifest;
-  }
-  int run(std::vector<std::string> words) {
-    out.str("");
-    err.str("");
-    std::vector<const char*> argv = {"gestalt", "--run-folder", folder.path().c_str()};
-    for (const std::string& word : words) argv.push_back(word.c_str());
-    return cli::run_command_line(static_cast<int>(argv.size()), argv.data(), out, err);
   }
   std::string last_asked() const {
     const auto asked = services.asked();

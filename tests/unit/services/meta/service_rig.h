@@ -16,33 +16,8 @@
 #include "services/framework/running_host.h"
 #include "services/meta/service.h"
 #include "tests/support/check_result.h"
+#include "tests/support/services/still_time.h"
 #include "tests/support/temp_folder.h"
-
-class MetaClock final : public base::Clock {
- public:
-  base::Instant now() const override { return {since_boot_}; }
-  base::WallTime wall() const override { return wall_; }
-  void pass(std::chrono::seconds time) {
-    since_boot_ += time;
-    wall_ += time;
-  }
-
- private:
-  base::Duration since_boot_{std::chrono::seconds(100)};
-  base::WallTime wall_{std::chrono::milliseconds(1'800'000'000'000)};
-};
-
-class MetaTimers final : public base::Timers {
- public:
-  explicit MetaTimers(const base::Clock& clock) : clock_(clock) {}
-  const base::Clock& clock() const override { return clock_; }
-  base::TimerHandle at(base::Instant, std::function<void()>) override {
-    return std::make_unique<base::Timer>();
-  }
-
- private:
-  const base::Clock& clock_;
-};
 
 class FakeSecurity final : public services::Service,
                            public services::Identity,
@@ -327,8 +302,8 @@ struct MetaRig : Utest {
   }
 
   TempFolder folder;
-  MetaClock clock;
-  MetaTimers timers{clock};
+  TestClock clock;
+  StillTimers timers{clock};
   rest::Metrics metrics;
   std::unique_ptr<store::Store> db;
   std::unique_ptr<sys::WorkerPool> workers =
