@@ -6,6 +6,7 @@
 
 #include "common/base/text.h"
 #include "common/sys/tls.h"
+#include "services/launcher/adapters/marathon.h"
 
 namespace services::launcher {
 
@@ -310,12 +311,6 @@ Json addresses_of(const Json& app, const std::string& host) {
 }
 
 }  // namespace
-
-const Json& list_in(const Json& object, const char* name) {
-  static const Json none = Json::array();  // never changed
-  const auto found = object.find(name);
-  return found != object.end() && found->is_array() ? *found : none;
-}
 
 Seen seen_of(const Json& app) {
   Seen seen;

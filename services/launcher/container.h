@@ -32,8 +32,6 @@ base::Result<base::Json> app_of(const base::Json& container, const Terms& terms)
 struct Seen : meta::ContainerReport {
   bool is_settled = false;  // as many run as shall, and nothing is under way
 };
-// The array of that name, an empty one when there is none. Lives as long as `object`.
-const base::Json& list_in(const base::Json& object, const char* name);
 Seen seen_of(const base::Json& app);
 
 }  // namespace services::launcher

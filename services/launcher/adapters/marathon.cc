@@ -9,7 +9,6 @@
 #include "common/base/text.h"
 #include "common/rest/client.h"
 #include "common/sys/tls.h"
-#include "services/launcher/container.h"
 
 namespace services::launcher {
 
@@ -223,6 +222,12 @@ Result<std::unique_ptr<Adapter>> make(const Json& json, const AdapterParts& part
 }
 
 }  // namespace
+
+const Json& list_in(const Json& object, const char* name) {
+  static const Json none = Json::array();  // never changed
+  const auto found = object.find(name);
+  return found != object.end() && found->is_array() ? *found : none;
+}
 
 Result<void> check_marathon(const Json& settings) {
   TRY(read_settings(settings));

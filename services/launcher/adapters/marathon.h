@@ -10,7 +10,7 @@
 // whether Marathon has it already, since Marathon fills in fields of its own.
 // 2. A deployment of the application alone gives way to what shall be now; one that holds it
 // together with others is waited for (failed_precondition app_locked).
-// Used by service.cc and the contract test. Threads: as AdapterRegistry.
+// Used by this service and the contract test. Threads: as AdapterRegistry.
 #pragma once
 
 #include "services/framework/adapter.h"
@@ -20,5 +20,7 @@ namespace services::launcher {
 void add_marathon(AdapterRegistry& registry);
 // Without reading files. Errors: invalid_argument field_*.
 base::Result<void> check_marathon(const base::Json& settings);
+// An array in what Marathon says, an empty one when there is none. Lives as long as `object`.
+const base::Json& list_in(const base::Json& object, const char* name);
 
 }  // namespace services::launcher
