@@ -29,6 +29,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # gcc 12 misreads std::variant and std::optional inside containers (-Wmaybe-uninitialized), and takes
   # the moved-from value of a TRY on the stack for a heap object (-Wfree-nonheap-object).
   add_compile_options(-Wno-pedantic -Wno-maybe-uninitialized -Wno-free-nonheap-object)
+  # In a joined source every file looks included, whose unnamed namespace would then be another one elsewhere.
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
   # Likewise in std::string, only with -O2 (gcc bugs 105329 and 105651).
   add_compile_options($<$<CONFIG:Release>:-Wno-array-bounds> $<$<CONFIG:Release>:-Wno-restrict>
     $<$<CONFIG:Release>:-Wno-stringop-overflow> $<$<CONFIG:Release>:-Wno-stringop-overread>)

@@ -13,7 +13,7 @@ namespace {
 
 // One attempt. Answers that take their time (recalls, locks) are waited for; whether the server
 // lives is the renewal's business.
-constexpr base::Duration kAttempt = std::chrono::hours(24);
+constexpr base::Duration kMetaAttempt = std::chrono::hours(24);
 constexpr base::Duration kPauseFirst = std::chrono::milliseconds(5);
 constexpr base::Duration kPauseMax = std::chrono::milliseconds(200);
 
@@ -54,7 +54,7 @@ void MetaLink::send(std::uint64_t number, Call& call) {
     });
   }
   call.is_sent = true;
-  client_->call(call.kind, call.body, {}, kAttempt,
+  client_->call(call.kind, call.body, {}, kMetaAttempt,
                 [this, number, life = life_, alive = alive_](Result<Answer> answer) {
                   if (!*alive) return;
                   if (life == life_) return on_answer(number, std::move(answer));

@@ -13,7 +13,7 @@ using base::Result;
 
 namespace {
 
-constexpr base::Duration kAttempt = std::chrono::minutes(10);
+constexpr base::Duration kStorageAttempt = std::chrono::minutes(10);
 constexpr base::Duration kLearnEvery = std::chrono::seconds(1);
 constexpr base::Duration kAgain = std::chrono::milliseconds(20);
 // An answer that is later than this makes us ask whether the group has moved.
@@ -140,7 +140,7 @@ void StorageLink::send(std::uint64_t number, Call& call) {
   call.sent_to = *primary;
   call.sent_at = timers_.clock().now();
   const std::uint64_t attempt = ++call.attempt;
-  client->call(call.kind, call.body, call.data, kAttempt,
+  client->call(call.kind, call.body, call.data, kStorageAttempt,
                [this, number, attempt, alive = alive_](Result<Answer> answer) {
                  if (*alive) on_answer(number, attempt, std::move(answer));
                });

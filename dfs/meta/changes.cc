@@ -25,8 +25,6 @@ int check_xattr(std::string_view name, std::string_view value) {
   return value.size() > kXattrValueMax ? E2BIG : 0;
 }
 
-bool is_folder(const StoredInode& inode) { return inode.attributes.kind == FileKind::folder; }
-
 }  // namespace
 
 int check_entry_name(std::string_view name) {

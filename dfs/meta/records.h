@@ -79,6 +79,9 @@ struct StoredInode {
             is_linkable);
   }
 };
+inline bool is_folder(const StoredInode& inode) {
+  return inode.attributes.kind == FileKind::folder;
+}
 
 struct Dentry {
   InodeNumber inode = 0;

@@ -8,8 +8,6 @@ namespace {
 
 constexpr std::uint32_t kNoReplace = 1, kExchange = 2;  // RENAME_NOREPLACE, RENAME_EXCHANGE
 
-bool is_folder(const StoredInode& inode) { return inode.attributes.kind == FileKind::folder; }
-
 }  // namespace
 
 struct BatchChanges::Renamed {

@@ -15,16 +15,12 @@ using base::Result;
 constexpr std::uint32_t kSegmentMagic = 0x474a5331;  // "GJS1"
 constexpr std::uint32_t kBatchMagic = 0x474a4231;    // "GJB1"
 
-enum Kind : std::uint8_t { kMark = 1, kWrite = 2 };
+enum Record : std::uint8_t { kMark = 1, kWrite = 2 };
 enum Flag : std::uint8_t { kKeep = 1, kBase = 2, kRepeated = 4, kFlagsEnd = 8 };
 
 // Fixed parts of a write and of an entry in it, generously.
 constexpr std::size_t kWriteBytesMax = 64;
 constexpr std::size_t kEntryBytesMax = 40;
-
-Error corrupt(std::string detail) {
-  return {base::Code::corrupt, std::move(detail), "journal_corrupt"};
-}
 
 // magic | checksum of `rest` | rest
 std::string seal(std::uint32_t magic, std::string_view rest) {
@@ -32,12 +28,12 @@ std::string seal(std::uint32_t magic, std::string_view rest) {
 }
 
 Result<std::string_view> open_seal(std::uint32_t magic, std::string_view bytes, std::size_t size) {
-  if (bytes.size() < size) return corrupt("a header is too short");
+  if (bytes.size() < size) return journal_corrupt("a header is too short");
   ByteReader reader(bytes.substr(0, size));
   const std::uint32_t found = TRY(reader.u32());
   const std::uint32_t checksum = TRY(reader.u32());
   if (found != magic || base::crc32c(reader.rest()) != checksum)
-    return corrupt("a header is damaged");
+    return journal_corrupt("a header is damaged");
   return reader.rest();
 }
 
@@ -61,7 +57,7 @@ Result<JournalEntry> get_entry(ByteReader& in) {
   each.entry.index = TRY(in.u64());
   each.entry.request = TRY(in.u64());
   const std::uint8_t substitute = TRY(in.u8());
-  if (substitute > 1) return corrupt("a truth value is neither 0 nor 1");
+  if (substitute > 1) return journal_corrupt("a truth value is neither 0 nor 1");
   each.is_substitute = substitute == 1;
   each.entry.payload = std::string(TRY(in.text()));
   return each;
@@ -72,7 +68,7 @@ Result<LogWrite> get_write(ByteReader& in) {
   write.promised = TRY(in.u64());
   write.settled = TRY(in.u64());
   const std::uint8_t flags = TRY(in.u8());
-  if (flags >= kFlagsEnd) return corrupt("a write has unknown flags");
+  if (flags >= kFlagsEnd) return journal_corrupt("a write has unknown flags");
   write.is_repeated = (flags & kRepeated) != 0;
   if ((flags & kKeep) != 0) write.keep = TRY(in.u64());
   if ((flags & kBase) != 0) {
@@ -82,7 +78,7 @@ Result<LogWrite> get_write(ByteReader& in) {
     write.base = base;
   }
   const std::uint32_t count = TRY(in.u32());
-  if (count > in.rest().size()) return corrupt("a write has more entries than bytes");
+  if (count > in.rest().size()) return journal_corrupt("a write has more entries than bytes");
   for (std::uint32_t i = 0; i < count; ++i) write.entries.push_back(TRY(get_entry(in)));
   return write;
 }
@@ -107,13 +103,17 @@ Result<JournalBatch> get_batch(std::string_view body) {
       const std::uint32_t group = TRY(in.u32());
       batch.writes.emplace_back(group, TRY(get_write(in)));
     } else {
-      return corrupt("a record is of an unknown kind");
+      return journal_corrupt("a record is of an unknown kind");
     }
   }
   return batch;
 }
 
 }  // namespace
+
+Error journal_corrupt(std::string detail) {
+  return {base::Code::corrupt, std::move(detail), "journal_corrupt"};
+}
 
 std::string encode_segment_header(const SegmentHeader& header) {
   return seal(kSegmentMagic, ByteWriter()
@@ -182,10 +182,10 @@ Result<BatchHeader> decode_batch_header(std::string_view bytes) {
 
 Result<JournalBatch> decode_batch_body(const BatchHeader& header, std::string_view body) {
   if (body.size() != header.size || base::crc32c(body) != header.checksum)
-    return corrupt("a batch is damaged");
+    return journal_corrupt("a batch is damaged");
   Result<JournalBatch> batch = get_batch(body);
   // A checksum that fits proves what was written, not that this version wrote it.
-  if (!batch) return corrupt(batch.error().detail);
+  if (!batch) return journal_corrupt(batch.error().detail);
   return batch;
 }
 

@@ -82,6 +82,7 @@ struct JournalBatch {
   friend bool operator==(const JournalBatch&, const JournalBatch&) = default;
 };
 
+base::Error journal_corrupt(std::string detail);
 std::string encode_segment_header(const SegmentHeader& header);
 // Errors of all: corrupt journal_corrupt.
 base::Result<SegmentHeader> decode_segment_header(std::string_view bytes);

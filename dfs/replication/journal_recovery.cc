@@ -7,16 +7,7 @@
 #include "dfs/replication/journal_segment.h"
 
 namespace dfs::replication {
-namespace {
-
-using base::Error;
 using base::Result;
-
-Error corrupt(std::string detail) {
-  return {base::Code::corrupt, std::move(detail), "journal_corrupt"};
-}
-
-}  // namespace
 
 Result<void> JournalRecovery::run() {
   TRY(open_segments());
@@ -43,7 +34,7 @@ Result<void> JournalRecovery::open_segments() {
     if (header->generation == 0) {
       journal_.free_.push_back(std::move(segment));
     } else if (!found_.emplace(header->generation, Found{std::move(segment), *header}).second) {
-      return corrupt("two segments have generation " + std::to_string(header->generation));
+      return journal_corrupt("two segments have generation " + std::to_string(header->generation));
     }
   }
   return {};
@@ -52,10 +43,11 @@ Result<void> JournalRecovery::open_segments() {
 // Those from the oldest that was still needed to the newest must be there.
 Result<void> JournalRecovery::check_generations() const {
   const SegmentHeader& newest = found_.rbegin()->second.header;
-  if (newest.oldest > newest.generation) return corrupt("a segment header contradicts itself");
+  if (newest.oldest > newest.generation)
+    return journal_corrupt("a segment header contradicts itself");
   for (std::uint64_t wanted = newest.oldest; wanted <= newest.generation; ++wanted) {
     if (!found_.contains(wanted))
-      return corrupt("the segment of generation " + std::to_string(wanted) + " is missing");
+      return journal_corrupt("the segment of generation " + std::to_string(wanted) + " is missing");
   }
   return {};
 }
@@ -73,12 +65,12 @@ Result<void> JournalRecovery::replay_segments() {
     const auto next = std::next(at);
     SegmentScan scan{found.header.nonce, found.header.batches_before};
     if (next != found_.end()) scan.end = next->second.header.previous_end;
-    if (scan.end && *scan.end > segment.bytes) return corrupt("a segment is too short");
+    if (scan.end && *scan.end > segment.bytes) return journal_corrupt("a segment is too short");
     const Result<std::uint64_t> end = scan_segment(
         *segment.file, scan, [&](JournalBatch batch) { return replay(std::move(batch), segment); });
     if (!end) return base::prepend("segment " + segment.name, end.error());
     if (next != found_.end() && scan.number != next->second.header.batches_before)
-      return corrupt("segment " + segment.name + " lacks batches");
+      return journal_corrupt("segment " + segment.name + " lacks batches");
     journal_.end_ = *end;
     journal_.number_ = scan.number;
     journal_.live_.push_back(std::move(segment));
@@ -119,7 +111,7 @@ Result<void> JournalRecovery::replay(Log& log, LogWrite write) {
     if (!write.is_repeated) log.entries.erase(log.entries.lower_bound(index), log.entries.end());
     const auto [place, is_new] = log.entries.try_emplace(index, std::move(each));
     if (!is_new && place->second.entry.epoch != each.entry.epoch)
-      return corrupt("an entry that is written again differs");
+      return journal_corrupt("an entry that is written again differs");
   }
   return {};
 }
@@ -133,8 +125,8 @@ Result<void> JournalRecovery::hand_over() {
     Index expected = log.base.index;
     for (auto& [index, each] : log.entries) {
       if (index != ++expected)
-        return corrupt("group " + std::to_string(group) + " lacks entry " +
-                       std::to_string(expected));
+        return journal_corrupt("group " + std::to_string(group) + " lacks entry " +
+                               std::to_string(expected));
       recovered.log.push_back(std::move(each));
     }
     journal_.known_[group] = {log.promised, log.base};

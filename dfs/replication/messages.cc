@@ -15,13 +15,19 @@ using base::Result;
 constexpr std::size_t kFixedBytesMax = 64;
 constexpr std::size_t kEntryBytes = 28;
 
-Error corrupt(std::string detail) {
+Error bad_message(std::string detail) {
   return {base::Code::corrupt, std::move(detail), "message_corrupt"};
 }
 
-enum class Kind : std::uint8_t { append = 1, append_reply, join, snapshot_piece, snapshot_answer };
+enum class MessageKind : std::uint8_t {
+  append = 1,
+  append_reply,
+  join,
+  snapshot_piece,
+  snapshot_answer
+};
 
-ByteWriter begin(Kind kind, std::size_t content) {
+ByteWriter begin(MessageKind kind, std::size_t content) {
   ByteWriter out;
   out.reserve(kFixedBytesMax + content);
   out.u32(0).u8(static_cast<std::uint8_t>(kind));
@@ -31,7 +37,7 @@ ByteWriter begin(Kind kind, std::size_t content) {
 ByteWriter put(const Append& append) {
   std::size_t size = 0;
   for (const Entry& entry : append.entries) size += kEntryBytes + entry.payload.size();
-  ByteWriter out = begin(Kind::append, size);
+  ByteWriter out = begin(MessageKind::append, size);
   out.u64(append.epoch).u64(append.previous_index).u64(append.previous_epoch);
   out.u64(append.committed).u64(append.lease_round);
   out.u32(static_cast<std::uint32_t>(append.entries.size()));
@@ -42,27 +48,27 @@ ByteWriter put(const Append& append) {
 }
 
 ByteWriter put(const AppendReply& reply) {
-  ByteWriter out = begin(Kind::append_reply, 0);
+  ByteWriter out = begin(MessageKind::append_reply, 0);
   out.u64(reply.epoch).u8(reply.accepted ? 1 : 0).u64(reply.durable).u64(reply.refused_epoch);
   out.u64(reply.lease_round);
   return out;
 }
 
 ByteWriter put(const Join& join) {
-  ByteWriter out = begin(Kind::join, 0);
+  ByteWriter out = begin(MessageKind::join, 0);
   out.u64(join.epoch).u64(join.last_index);
   return out;
 }
 
 ByteWriter put(const SnapshotPiece& piece) {
-  ByteWriter out = begin(Kind::snapshot_piece, piece.bytes.size());
+  ByteWriter out = begin(MessageKind::snapshot_piece, piece.bytes.size());
   out.u64(piece.transfer).u64(piece.number).u64(piece.position.index).u64(piece.position.epoch);
   out.u8(piece.is_last ? 1 : 0).u32(piece.checksum).text(piece.bytes);
   return out;
 }
 
 ByteWriter put(const SnapshotAnswer& answer) {
-  ByteWriter out = begin(Kind::snapshot_answer, answer.answer.size());
+  ByteWriter out = begin(MessageKind::snapshot_answer, answer.answer.size());
   out.u64(answer.transfer).u64(answer.number).u8(answer.accepted ? 1 : 0).text(answer.answer);
   return out;
 }
@@ -73,7 +79,7 @@ ByteWriter put(const Message& message) {
 
 Result<bool> get_bool(ByteReader& in) {
   const std::uint8_t value = TRY(in.u8());
-  if (value > 1) return corrupt("a truth value is neither 0 nor 1");
+  if (value > 1) return bad_message("a truth value is neither 0 nor 1");
   return value == 1;
 }
 
@@ -85,7 +91,7 @@ Result<PeerMessage> get_append(ByteReader& in) {
   append.committed = TRY(in.u64());
   append.lease_round = TRY(in.u64());
   const std::uint32_t count = TRY(in.u32());
-  if (count > in.rest().size()) return corrupt("an append has more entries than bytes");
+  if (count > in.rest().size()) return bad_message("an append has more entries than bytes");
   for (std::uint32_t i = 0; i < count; ++i) {
     Entry entry;
     entry.index = append.previous_index + i + 1;
@@ -136,14 +142,14 @@ Result<PeerMessage> get_answer(ByteReader& in) {
 }
 
 Result<PeerMessage> get_body(std::uint8_t kind, ByteReader& in) {
-  switch (static_cast<Kind>(kind)) {
-    case Kind::append: return get_append(in);
-    case Kind::append_reply: return get_append_reply(in);
-    case Kind::join: return get_join(in);
-    case Kind::snapshot_piece: return get_piece(in);
-    case Kind::snapshot_answer: return get_answer(in);
+  switch (static_cast<MessageKind>(kind)) {
+    case MessageKind::append: return get_append(in);
+    case MessageKind::append_reply: return get_append_reply(in);
+    case MessageKind::join: return get_join(in);
+    case MessageKind::snapshot_piece: return get_piece(in);
+    case MessageKind::snapshot_answer: return get_answer(in);
   }
-  return corrupt("a message is of an unknown kind");
+  return bad_message("a message is of an unknown kind");
 }
 
 Result<PeerMessage> get(ByteReader& in) {
@@ -166,9 +172,9 @@ Result<PeerMessage> decode_message(std::string_view bytes) {
   ByteReader in(bytes);
   const Result<std::uint32_t> checksum = in.u32();
   if (!checksum || base::crc32c(in.rest()) != *checksum)
-    return corrupt("a message has a wrong checksum");
+    return bad_message("a message has a wrong checksum");
   Result<PeerMessage> message = get(in);
-  if (!message) return corrupt(message.error().detail);
+  if (!message) return bad_message(message.error().detail);
   return message;
 }
 

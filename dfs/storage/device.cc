@@ -14,19 +14,20 @@ namespace {
 using base::Result;
 
 constexpr std::string_view kGenerationKey = "d";
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kDeviceFormat = 1;
 constexpr std::size_t kImagesPerRecord = 256;  // about 1 MiB
 constexpr const char* kImagesPath = "images";
 
 Result<std::uint64_t> load_generation(BlockIndex& index) {
   const auto stored = TRY(index.find(kGenerationKey));
   if (!stored) return std::uint64_t{0};
-  base::ByteReader in(TRY(base::open_record(kGenerationKey, kFormat, *stored)));
+  base::ByteReader in(TRY(base::open_record(kGenerationKey, kDeviceFormat, *stored)));
   return in.u64();
 }
 
 std::string encode_generation(std::uint64_t generation) {
-  return base::seal_record(kGenerationKey, kFormat, base::ByteWriter().u64(generation).bytes());
+  return base::seal_record(kGenerationKey, kDeviceFormat,
+                           base::ByteWriter().u64(generation).bytes());
 }
 
 struct Image {
@@ -37,7 +38,7 @@ struct Image {
 
 // One record of the images' file.
 Result<std::vector<Image>> decode_images(std::string_view record, std::uint64_t generation) {
-  base::ByteReader in(TRY(base::open_record("images", kFormat, record)));
+  base::ByteReader in(TRY(base::open_record("images", kDeviceFormat, record)));
   std::vector<Image> images;
   const std::uint64_t written_for = TRY(in.u64());
   if (written_for != generation) return images;
@@ -196,7 +197,7 @@ Result<void> Device::store_images(const Run& run) {
   base::ByteWriter body;
   std::size_t count = 0;
   const auto flush = [&]() -> Result<void> {
-    const std::string record = base::seal_record("images", kFormat, body.take());
+    const std::string record = base::seal_record("images", kDeviceFormat, body.take());
     const std::string framed = base::ByteWriter().text(record).take();
     TRY(run.images->write(at, framed));
     at += framed.size();

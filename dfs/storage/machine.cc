@@ -15,8 +15,8 @@ using base::Error;
 using base::Result;
 using replication::Position;
 
-constexpr std::uint8_t kFormat = 1;
-constexpr std::string_view kRecordName = "group";
+constexpr std::uint8_t kGroupFormat = 1;
+constexpr std::string_view kGroupRecord = "group";
 
 }  // namespace
 
@@ -24,11 +24,11 @@ std::string encode_group_state(const GroupState& state) {
   base::ByteWriter out;
   out.u64(state.position.index).u64(state.position.epoch);
   for (const auto& [volume, epoch] : state.epochs) out.u32(volume).u64(epoch);
-  return base::seal_record(kRecordName, kFormat, out.bytes());
+  return base::seal_record(kGroupRecord, kGroupFormat, out.bytes());
 }
 
 Result<GroupState> decode_group_state(std::string_view bytes) {
-  base::ByteReader in(TRY(base::open_record(kRecordName, kFormat, bytes)));
+  base::ByteReader in(TRY(base::open_record(kGroupRecord, kGroupFormat, bytes)));
   GroupState state;
   state.position.index = TRY(in.u64());
   state.position.epoch = TRY(in.u64());

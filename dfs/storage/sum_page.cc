@@ -10,7 +10,7 @@ using base::ByteReader;
 using base::ByteWriter;
 using base::Result;
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kSumFormat = 1;
 constexpr std::size_t kByteBits = 8;
 
 void put_bits(ByteWriter& out, const BlockBits& bits) {
@@ -57,11 +57,11 @@ std::string encode_page(std::string_view key, const SumPage& page) {
   put_bits(out, page.bad);
   for (std::size_t i = 0; i < kPageBlocks; ++i)
     if (page.present[i]) out.u32(page.sums[i]);
-  return base::seal_record(key, kFormat, out.bytes());
+  return base::seal_record(key, kSumFormat, out.bytes());
 }
 
 Result<SumPage> decode_page(std::string_view key, std::string_view bytes) {
-  ByteReader in(TRY(base::open_record(key, kFormat, bytes)));
+  ByteReader in(TRY(base::open_record(key, kSumFormat, bytes)));
   SumPage page;
   page.changed = TRY(in.u64());
   page.present = TRY(get_bits(in));

@@ -3,6 +3,8 @@
 
 #include <thread>
 
+namespace contract {
+
 using base::Code;
 using coordination::Check;
 using coordination::Coordination;
@@ -15,7 +17,6 @@ using coordination::Set;
 using coordination::Stat;
 using coordination::Value;
 
-namespace contract {
 namespace {
 
 std::string joined(const std::vector<std::string>& names) {

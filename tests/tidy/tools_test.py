@@ -45,6 +45,17 @@ class ClangTidy(unittest.TestCase):
         self.assertEqual(["/usr/bin/c++", '-DX="a b"', "-I/r", "-include", "/b/other.h", "-c", "/r/a.cc"],
                          clang_tidy.for_clang(command))
 
+    def test_a_source_that_joins_others_is_taken_apart(self):
+        with tempfile.TemporaryDirectory(prefix="tidy-test-") as folder:
+            pathlib.Path(folder, "Unity").mkdir()
+            joined = str(pathlib.Path(folder, "Unity/unity_0_cxx.cxx"))
+            pathlib.Path(joined).write_text('/* generated */\n\n#include "/r/a.cc"\n\n#include "/r/b.cc"\n')
+            entry = {"directory": folder, "file": joined, "arguments": ["c++", "-I/r", "-c", joined]}
+            alone = {"directory": folder, "file": "/r/c.cc", "arguments": ["c++", "-c", "/r/c.cc"]}
+            self.assertEqual([("/r/a.cc", ["c++", "-I/r", "-c", "/r/a.cc"]), ("/r/b.cc", ["c++", "-I/r", "-c", "/r/b.cc"])],
+                             [(each["file"], each["arguments"]) for each in clang_tidy.apart(entry)])
+            self.assertEqual([alone], clang_tidy.apart(alone))
+
     def test_a_header_concerns_its_source_and_its_test(self):
         known = {"node/a.cc", "tests/unit/node/a_test.cc", "node/b.cc"}
         self.assertEqual(["node/a.cc", "tests/unit/node/a_test.cc"], clang_tidy.concerned(["node/a.h", "docs/x.md"], known))

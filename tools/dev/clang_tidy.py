@@ -16,6 +16,7 @@ SECONDS_MAX = 600
 # Of gcc's command line: what belongs to its precompiled header, and its warnings, which the build itself judges.
 DROPPED = ("-fpch-preprocess", "-W")
 COMPILER = re.compile(r"(c\+\+|g\+\+|cc|gcc|clang|clang\+\+)(-\d+)?")
+INCLUDED = re.compile(r'^#include "(/.*)"$', re.MULTILINE)  # in what CMake writes
 # Made while building; sources include them.
 GENERATED = ("common/rest/problem_catalogue.inc",)
 
@@ -35,6 +36,15 @@ def for_clang(command):
     return kept
 
 
+def apart(entry):
+    """The entries of a source that joins others (CMAKE_UNITY_BUILD), one for each; else the entry alone."""
+    joined = entry["file"]
+    if "/Unity/unity_" not in joined:
+        return [entry]
+    sources = INCLUDED.findall(pathlib.Path(joined).read_text())
+    return [{**entry, "file": source, "arguments": [source if word == joined else word for word in entry["arguments"]]} for source in sources]
+
+
 def database():
     """A folder with compile_commands.json as clang-tidy reads it, made from that of the debug preset, and the files in it."""
     build.configure("debug")
@@ -42,6 +52,7 @@ def database():
     entries = json.loads((build.folder("debug") / "compile_commands.json").read_text())
     for entry in entries:
         entry["arguments"] = for_clang(entry.pop("command"))
+    entries = [each for entry in entries for each in apart(entry)]
     folder = build.folder("lint")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "compile_commands.json").write_text(json.dumps(entries))

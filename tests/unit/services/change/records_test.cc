@@ -12,7 +12,7 @@ using base::Result;
 
 namespace {
 
-Change sample() {
+Change full_change() {
   Change change;
   change.id = "c1";
   change.state = State::approved;
@@ -59,7 +59,7 @@ TEST_GROUP(ChangeRecords) {
 };
 
 TEST(ChangeRecords, a_change_comes_back_as_it_was) {
-  const Change change = sample();
+  const Change change = full_change();
   const Change back = UNWRAP(parse_change(format_change(change)));
   STRCMP_EQUAL(format_change(change).c_str(), format_change(back).c_str());
   CHECK_TRUE(back.approvals.size() == 1 && back.approvals[0].comment == "fine");
@@ -68,7 +68,7 @@ TEST(ChangeRecords, a_change_comes_back_as_it_was) {
 }
 
 TEST(ChangeRecords, a_wakeup_is_replaced_and_taken_back) {
-  save(sample(), 100);
+  save(full_change(), 100);
   CHECK_TRUE(due(99).empty());
   LONGS_EQUAL(1, due(100).size());
   save(load("c1"), 300);
@@ -80,7 +80,7 @@ TEST(ChangeRecords, a_wakeup_is_replaced_and_taken_back) {
 
 TEST(ChangeRecords, wakeups_come_in_the_order_of_time) {
   for (const std::int64_t wake : {900, 20, 1000}) {
-    Change change = sample();
+    Change change = full_change();
     change.id = "c" + std::to_string(wake);
     save(change, wake);
   }
@@ -88,7 +88,7 @@ TEST(ChangeRecords, wakeups_come_in_the_order_of_time) {
 }
 
 TEST(ChangeRecords, changes_are_found_by_state_and_task) {
-  Change change = sample();
+  Change change = full_change();
   change.task_id = "t1";
   save(change, 0);
   CHECK_OK(store->read([](store::Reader& reader) -> Result<void> {
@@ -102,16 +102,16 @@ TEST(ChangeRecords, changes_are_found_by_state_and_task) {
 
 TEST(ChangeRecords, what_is_shown_has_no_secrets) {
   const std::string shown =
-      base::dump_json(show_change(sample(), Detail::whole, "http://h/change"));
+      base::dump_json(show_change(full_change(), Detail::whole, "http://h/change"));
   CHECK_TRUE(shown.find("\"password\":\"********\"") != std::string::npos);
   CHECK_TRUE(shown.find("\"apiSecret\":\"********\"") != std::string::npos);
   CHECK_TRUE(shown.find("raw") == std::string::npos);
   CHECK_TRUE(shown.find("\"deadline\":\"2026-01-31T08:00:00.123Z\"") != std::string::npos);
-  CHECK_TRUE(show_change(sample(), Detail::summary, "").count("payload") == 0);
+  CHECK_TRUE(show_change(full_change(), Detail::summary, "").count("payload") == 0);
 }
 
 TEST(ChangeRecords, amendments_are_shown_as_a_difference) {
-  Change change = sample();
+  Change change = full_change();
   change.original = change.payload;
   change.payload = R"({"method":"POST","path":"/meta/x","body":{"name":"other"}})";
   const Json shown = show_change(change, Detail::whole, "");

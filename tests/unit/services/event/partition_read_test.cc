@@ -14,7 +14,7 @@ using services::event::StoredEvent;
 
 namespace {
 
-constexpr std::size_t kSegmentBytes = 4096;
+constexpr std::size_t kReadSegmentBytes = 4096;
 
 }  // namespace
 
@@ -30,7 +30,7 @@ TEST_GROUP(EventPartitionRead) {
     partition.reset();
     partition = UNWRAP(Partition::open(
         disk, world.clock(), {"p", "channel", 0, "secret"}, options,
-        {.segment_bytes = kSegmentBytes, .index_every_bytes = 512, .dedupe_ids = 16}));
+        {.segment_bytes = kReadSegmentBytes, .index_every_bytes = 512, .dedupe_ids = 16}));
   }
   base::Result<Offset> put() {
     const Event event{"id" + std::to_string(number++), "n", std::nullopt, std::string(300, 'x')};
