@@ -32,14 +32,31 @@ std::uint64_t Rng::below(std::uint64_t bound) {
   return value % bound;
 }
 
-std::string Rng::uuid() {
-  std::array<std::uint8_t, 16> bytes{};
-  fill(bytes);
-  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x40);
+namespace {
+
+std::string uuid_text(std::array<std::uint8_t, 16> bytes, std::uint8_t version) {
+  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | (version << 4));
   bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3f) | 0x80);
   const std::string hex = to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" +
          hex.substr(16, 4) + "-" + hex.substr(20);
+}
+
+}  // namespace
+
+std::string Rng::uuid() {
+  std::array<std::uint8_t, 16> bytes{};
+  fill(bytes);
+  return uuid_text(bytes, 4);
+}
+
+std::string Rng::uuid_at(WallTime time) {
+  std::array<std::uint8_t, 16> bytes{};
+  fill(bytes);
+  const auto milliseconds = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
+  for (int i = 0; i < 6; ++i) bytes[i] = static_cast<std::uint8_t>(milliseconds >> (40 - 8 * i));
+  return uuid_text(bytes, 7);
 }
 
 std::string Rng::token(std::size_t bytes) {

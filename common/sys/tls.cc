@@ -198,9 +198,11 @@ std::string content_of(BIO* bio) {
 }  // namespace
 
 std::string sha256(std::string_view bytes) {
+  // EVP_sha256() is looked up anew by each use, which takes longer than a short text.
+  static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   std::string digest(32, '\0');
   CHECK_THAT(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()),
-                        nullptr, EVP_sha256(), nullptr) == 1);
+                        nullptr, fetched, nullptr) == 1);
   return digest;
 }
 

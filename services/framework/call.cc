@@ -60,7 +60,7 @@ const Caller& Call::caller() const { return *state_->caller; }
 CallerPtr Call::caller_ptr() const { return state_->caller; }
 const Target& Call::target() const { return state_->target; }
 base::WallTime Call::now() const { return state_->now; }
-std::string Call::new_id() { return state_->host.rng().uuid(); }
+std::string Call::new_id() { return state_->host.rng().uuid_at(now()); }
 const std::string& Call::id() const { return request().id; }
 
 store::Reader& Call::read() {

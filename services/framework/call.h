@@ -79,7 +79,7 @@ class Call {
   const Target& target() const;
   const Org& org() const { return target().org; }
   base::WallTime now() const;     // the same during the whole call
-  std::string new_id();           // UUID version 4
+  std::string new_id();           // UUID version 7, of now()
   const std::string& id() const;  // of the request; in log, audit and X-Request-Id
 
   // ---- state
