@@ -62,6 +62,9 @@ struct Change {
 class Reader {
  public:
   virtual ~Reader() = default;
+  // Whether it sees only what is committed. Inside a transaction it does not: what was read there
+  // may be rolled back, and must not be kept beyond it.
+  virtual bool is_snapshot() const = 0;
   virtual base::Result<std::optional<Record>> find(std::string_view collection,
                                                    std::string_view key) = 0;
   virtual base::Result<std::vector<Record>> list(std::string_view collection,

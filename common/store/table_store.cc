@@ -42,24 +42,47 @@ Result<TableStore::Outcome> TableStore::run_one(const Work& work, WritableTables
   return changed ? Outcome::keep : Outcome::nothing_changed;
 }
 
-Result<TableStore::Outcome> TableStore::run_all(const std::deque<Waiting*>& group,
+void TableStore::join_in(std::deque<Waiting*>& group) {
+  const std::lock_guard lock(mutex_);
+  while (!waiting_.empty() && group.size() < kTogetherMax) {
+    group.push_back(waiting_.front());
+    waiting_.pop_front();
+  }
+}
+
+Result<TableStore::Outcome> TableStore::run_all(std::deque<Waiting*>& group,
                                                 WritableTables& tables) {
-  if (group.size() == 1) return run_one(*group.front()->work, tables);
   Outcome all = Outcome::nothing_changed;
-  for (Waiting* each : group) {
+  if (group.size() == 1) {
+    // Alone it needs no way back: its failure ends the transaction.
+    all = TRY(run_one(*group.front()->work, tables));
+    join_in(group);
+    if (group.size() == 1) return all;
+    TRY(run_behind(1, group, tables, all));
+    return all;
+  }
+  TRY(run_behind(0, group, tables, all));
+  return all;
+}
+
+// Who comes while others run shares their commit.
+Result<void> TableStore::run_behind(std::size_t first, std::deque<Waiting*>& group,
+                                    WritableTables& tables, Outcome& all) {
+  for (std::size_t i = first; i < group.size(); ++i) {
     UndoTables undoable(tables);
-    const Result<Outcome> one = run_one(*each->work, undoable);
+    const Result<Outcome> one = run_one(*group[i]->work, undoable);
+    group[i]->outcome = one ? Result<void>() : Result<void>(one.error());
     if (!one) {
-      each->outcome = one.error();
       TRY(undoable.undo());
     } else if (*one == Outcome::keep) {
       all = Outcome::keep;
     }
+    if (i + 1 == group.size()) join_in(group);
   }
-  return all;
+  return {};
 }
 
-Result<void> TableStore::commit_together(const std::deque<Waiting*>& group) {
+Result<void> TableStore::commit_together(std::deque<Waiting*>& group) {
   return write_tables([&](WritableTables& tables) { return run_all(group, tables); });
 }
 
@@ -74,12 +97,9 @@ Result<void> TableStore::write(const Work& work) {
     lock.lock();
   }
   committing_ = true;
-  std::deque<Waiting*> group;
-  while (!waiting_.empty() && group.size() < kTogetherMax) {
-    group.push_back(waiting_.front());
-    waiting_.pop_front();
-  }
   lock.unlock();
+  std::deque<Waiting*> group;
+  join_in(group);
   const Result<void> all = commit_together(group);
   for (Waiting* each : group) {
     if (!all && each->outcome) each->outcome = all;

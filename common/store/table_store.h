@@ -39,9 +39,14 @@ class TableStore : public Store {
  private:
   using Work = std::function<base::Result<void>(Writer&)>;
   struct Waiting;
-  base::Result<void> commit_together(const std::deque<Waiting*>& group);
+  // Adds those who wait to the group that commits next.
+  void join_in(std::deque<Waiting*>& group);
+  base::Result<void> commit_together(std::deque<Waiting*>& group);
   base::Result<Outcome> run_one(const Work& work, WritableTables& tables);
-  base::Result<Outcome> run_all(const std::deque<Waiting*>& group, WritableTables& tables);
+  // The works of the group and of those who join in meanwhile.
+  base::Result<Outcome> run_all(std::deque<Waiting*>& group, WritableTables& tables);
+  base::Result<void> run_behind(std::size_t first, std::deque<Waiting*>& group,
+                                WritableTables& tables, Outcome& all);
   base::Result<Outcome> take_all(TableStore& source, WritableTables& tables);
   const Layout layout_;
   std::mutex mutex_;  // of the two below

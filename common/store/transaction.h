@@ -23,6 +23,7 @@ class Transaction final : public Writer {
   Transaction(const Layout& layout, WritableTables& tables)
       : layout_(layout), tables_(tables), writable_(&tables) {}
 
+  bool is_snapshot() const override { return writable_ == nullptr; }
   base::Result<std::optional<Record>> find(std::string_view collection,
                                            std::string_view key) override;
   base::Result<std::vector<Record>> list(std::string_view collection, const Range& range) override;

@@ -159,7 +159,12 @@ void a_transaction_sees_its_own_writes(StoreEngine& engine) {
   const auto store = engine.open(word_options());
   std::uint64_t first = 0, second = 0, change = 0;
   std::size_t by_new_term = 0, by_old_term = 0, listed = 0, fed = 0;
+  CHECK_OK(store->read([](Reader& reader) -> Result<void> {
+    CHECK_TRUE(reader.is_snapshot());
+    return {};
+  }));
   CHECK_OK(store->write([&](Writer& writer) -> Result<void> {
+    CHECK_FALSE(writer.is_snapshot());
     first = TRY(writer.put("words", "k", "one"));
     second = TRY(writer.put("words", "k", "two", first));
     by_old_term = TRY(writer.find_by("words", "initial", "o", {})).size();
