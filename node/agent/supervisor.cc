@@ -183,9 +183,16 @@ void Supervisor::stop_unit(const std::string& unit) {
   stray_units_.erase(unit);
   base::log::notice("AGENT_UNIT_STRAY", "a unit that no assignment wants is stopped",
                     {{"unit", unit}});
-  parts_.services.stop(unit, [self = self_, unit](base::Result<void>) {
+  parts_.services.stop(unit, [self = self_, unit](base::Result<void> stopped) {
     if (*self == nullptr) return;
     Supervisor& own = **self;
+    if (!stopped) {
+      base::log::warning("AGENT_STOP_FAILED", "a unit was not stopped, trying again",
+                         {{"unit", unit}}, stopped.error());
+      own.stray_units_.insert(unit);
+      own.stray_again_ = own.parts_.loop.after(kStopAgain, [&own] { own.replan(); });
+      return;
+    }
     own.parts_.services.reset_failed(unit, [](base::Result<void>) {});
     const auto [first, last] = own.stray_mounts_.equal_range(unit);
     for (auto at = first; at != last; ++at)

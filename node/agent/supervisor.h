@@ -43,6 +43,9 @@
 
 namespace node::agent {
 
+// A stop that systemd did not take, for instance since it began anew, is asked for again.
+inline constexpr auto kStopAgain = std::chrono::milliseconds(500);
+
 struct Instance {
   Record record;
   std::string control_group;
@@ -184,6 +187,7 @@ class Supervisor {
   std::map<Id, Instance> instances_;
   std::set<std::string> stray_units_;  // without a record; planned away or adopted
   std::multimap<std::string, std::string> stray_mounts_;  // of those units
+  sys::WatchHandle stray_again_;                          // one of them was not stopped
   Volumes volumes_;
   std::shared_ptr<const Wishes> wishes_;
   std::uint32_t uid_next_ = 0;

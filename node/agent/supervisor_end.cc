@@ -18,8 +18,6 @@ std::string describe(const api::InstanceStatus& status) {
   return "ended with status " + std::to_string(status.exit_status);
 }
 
-constexpr auto kStopAgain = std::chrono::milliseconds(500);
-
 bool has_ended(const sys::ServiceState& state) {
   const std::string& active = state.unit.active_state;
   return active == "failed" || active == "inactive" ||

@@ -260,6 +260,16 @@ TEST(Supervisor, a_stop_that_systemd_did_not_take_is_asked_for_again) {
   LONGS_EQUAL(0, services.stops_lost);
 }
 
+TEST(Supervisor, a_stray_unit_that_systemd_did_not_stop_is_asked_for_again) {
+  kill_agent();
+  services.add_running("gst-x-1.service", 99);
+  services.stops_lost = 2;
+  start_agent();
+  apply();
+  run_until(*loop, [&] { return !services.units.contains("gst-x-1.service"); });
+  LONGS_EQUAL(0, services.stops_lost);
+}
+
 TEST(Supervisor, healthy_is_reported_after_netfwd_agreed) {
   node::api::HealthCheck check;
   check.protocol = node::api::CheckProtocol::tcp;
