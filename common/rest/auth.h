@@ -29,6 +29,7 @@ struct PeerCredentials {
 struct Credentials {
   std::optional<PeerCredentials> peer;  // set on a unix socket
   std::string authorization;            // the header's value, empty when absent
+  std::string_view scope = {};          // of the route that is asked for, empty when there is none
 };
 
 class Authenticator {

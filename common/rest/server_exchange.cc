@@ -197,6 +197,7 @@ Result<void> Exchange::authorize(std::string_view method) {
   if (const auto header = request.find_header("authorization")) credentials.authorization = *header;
   // Looked up first but told last: who has no credentials learns nothing about the paths.
   Result<RouteTable::Match> match = route(method);
+  if (match) credentials.scope = match->row->scope.name();
   Result<Principal> principal =
       connection.listener.server.parts.authenticator.authenticate(credentials);
   const bool is_public = match && match->row->scope.is_public();

@@ -6,7 +6,9 @@
 // 2. `anonymous()` has no account; only rows whose access is `anonymous` see it.
 #pragma once
 
+#include <compare>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,7 @@ struct Right {
   std::string scope_id;  // id of the organisation or app it was granted in
   std::string name;      // "createOrg", "event:orders:read", with the wildcards of services.md 6.3
   std::string value;
+  friend auto operator<=>(const Right&, const Right&) = default;
 };
 
 struct Caller {
@@ -28,12 +31,16 @@ struct Caller {
   std::string name;        // user name; "anonymous"; "internal:SERVICE"
   std::string org_id;      // the organisation of the credential
   std::vector<std::string> group_ids;
-  std::vector<Right> rights;
+  std::set<Right> rights;  // who has made thousands of organisations has as many
   CredentialKind credential = CredentialKind::none;
   std::string credential_id;           // of the API key or token, never the secret
   std::vector<std::string> on_behalf;  // token exchange: account ids, who acts first
   std::vector<std::string> scopes;     // of a narrowed token; empty means not narrowed
 
+  // Granted without a value.
+  bool holds(std::string_view scope_id, std::string_view right) const {
+    return rights.contains({std::string(scope_id), std::string(right), ""});
+  }
   bool is_anonymous() const { return credential == CredentialKind::none; }
   bool is_internal() const { return credential == CredentialKind::internal; }
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/framework/pipeline.h"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
@@ -46,6 +45,14 @@ Error needs_credentials() {
 bool prefers_async(const rest::Request& request) {
   const auto prefer = request.find_header("prefer");
   return prefer && prefer->find("respond-async") != std::string_view::npos;
+}
+
+// With three decimals.
+std::string milliseconds_text(base::Duration duration) {
+  std::string digits = std::to_string(
+      std::max(std::int64_t{0}, std::int64_t{duration / std::chrono::microseconds(1)}));
+  if (digits.size() < 4) digits.insert(0, 4 - digits.size(), '0');
+  return digits.insert(digits.size() - 3, 1, '.');
 }
 
 Result<Json> parse_form(std::string_view text) {
@@ -444,10 +451,7 @@ rest::Response Pipeline::finish(Result<Reply> outcome) {
   }
   add_explanation(reply);
   host_.add_cors(request_, reply);
-  const auto took = std::chrono::duration<double, std::milli>(host_.clock().now() - started_);
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", took.count());
-  reply.headers["Request-Time"] = text;
+  reply.headers["Request-Time"] = milliseconds_text(host_.clock().now() - started_);
   return reply;
 }
 

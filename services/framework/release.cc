@@ -31,7 +31,7 @@ CallerPtr caller_of(const Json& json) {
   caller.org_id = json.value("org_id", "");
   caller.group_ids = json.value("groups", std::vector<std::string>());
   for (const Json& each : json.value("rights", Json::array())) {
-    caller.rights.push_back({each.at(0), each.at(1), each.at(2)});
+    caller.rights.insert({each.at(0), each.at(1), each.at(2)});
   }
   const std::string credential = json.value("credential", "");
   for (const CredentialKind kind : {CredentialKind::api_key, CredentialKind::token,

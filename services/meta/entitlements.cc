@@ -24,13 +24,7 @@ bool names(const Caller& caller, std::string_view id) {
                                                id) != caller.group_ids.end());
 }
 
-const Right* superuser(const Caller& caller, std::string_view org) {
-  const auto found =
-      std::find_if(caller.rights.begin(), caller.rights.end(), [org](const Right& granted) {
-        return granted.name == "**" && granted.value.empty() && granted.scope_id == org;
-      });
-  return found == caller.rights.end() ? nullptr : &*found;
-}
+bool is_superuser(const Caller& caller, std::string_view org) { return caller.holds(org, "**"); }
 
 // "resource.view" of a generic row is "container.view" for a collection of containers.
 std::string action_asked(const Catalogue& types, const Question& question, const Call& call) {
@@ -83,11 +77,11 @@ Result<Decision> is_entitled(store::Reader& reader, const Caller& caller, std::s
   // Ancestors are read one by one from below, most calls need few of them.
   Stored here = TRY(get_resource(reader, resource));
   const std::string path(TRY(here.header()).path);
-  if (superuser(caller, here.id) != nullptr) return Decision{true, "right '**' here"};
+  if (is_superuser(caller, here.id)) return Decision{true, "right '**' here"};
   std::vector<std::string_view> ancestors;
   if (!path.empty()) ancestors = base::split(path, ',');
   for (const std::string_view ancestor : ancestors) {
-    if (superuser(caller, ancestor) == nullptr) continue;
+    if (!is_superuser(caller, ancestor)) continue;
     return Decision{true, "right '**' of the organisation " + std::string(ancestor)};
   }
   while (true) {

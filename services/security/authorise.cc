@@ -21,12 +21,6 @@ bool scopes_allow(const Caller& caller, std::string_view right) {
   });
 }
 
-bool holds_right(const Caller& caller, std::string_view scope, std::string_view name) {
-  return std::any_of(caller.rights.begin(), caller.rights.end(), [&](const services::Right& each) {
-    return each.value.empty() && each.scope_id == scope && each.name == name;
-  });
-}
-
 base::Result<std::string> root_id(store::Reader& reader) { return TRY(root_org(reader)).id; }
 
 base::Error missing_right(std::string_view right) {
@@ -57,10 +51,10 @@ base::Result<Decision> judge(store::Reader& reader, const Caller& caller, std::s
   if (!scopes_allow(caller, right)) {
     return Decision{false, "the token's scopes do not include " + std::string(right)};
   }
-  if (holds_right(caller, scope, right)) return Decision{true, "granted " + std::string(right)};
-  if (holds_right(caller, scope, kSuperuser)) return Decision{true, "granted **"};
+  if (caller.holds(scope, right)) return Decision{true, "granted " + std::string(right)};
+  if (caller.holds(scope, kSuperuser)) return Decision{true, "granted **"};
   const std::string root = TRY(root_id(reader));
-  if (holds_right(caller, root, kSuperuser)) return Decision{true, "granted ** in root"};
+  if (caller.holds(root, kSuperuser)) return Decision{true, "granted ** in root"};
   return Decision{false, "no right " + std::string(right) + " without a value, and no **"};
 }
 
@@ -71,8 +65,16 @@ services::Org to_org(const OrgRecord& record) { return {record.id, record.fqon};
 base::Result<std::optional<services::Org>> Security::find_fqon(store::Reader& reader,
                                                                std::string_view fqon) {
   if (!is_fqon(fqon)) return std::optional<services::Org>();
+  const std::string key(fqon);
+  const bool may_keep = reader.is_snapshot();
+  const std::uint64_t current = may_keep ? TRY(epoch(reader)) : 0;
+  if (may_keep) {
+    if (auto kept = orgs_.find(key, current, 0)) return kept;
+  }
   const auto found = TRY(find_one<OrgRecord>(reader, "fqon", fqon));
-  return found ? std::optional(to_org(*found)) : std::nullopt;
+  if (!found) return std::optional<services::Org>();
+  if (may_keep) orgs_.put(key, current, to_org(*found), INT64_MAX);
+  return std::optional(to_org(*found));
 }
 
 base::Result<std::optional<services::Org>> Security::find_id(store::Reader& reader,
@@ -123,7 +125,7 @@ base::Result<void> Security::require(services::Call& call, std::string_view scop
 base::Result<bool> Security::is_member(store::Reader& reader, const Caller& caller,
                                        std::string_view org) {
   if (caller.is_internal()) return true;
-  if (holds_right(caller, TRY(root_id(reader)), kSuperuser)) return true;
+  if (caller.holds(TRY(root_id(reader)), kSuperuser)) return true;
   const auto account = TRY(find<AccountRecord>(reader, caller.account_id));
   const auto app = TRY(find_one<AppRecord>(reader, "service", org));
   if (!account || !app) return false;

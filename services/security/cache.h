@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was worked out from the store, kept until the epoch moves or it expires.
 //
-// Used by the Identity stage and by token inspection.
+// Used by the Identity and Orgs stages and by token inspection, for snapshots only: the epoch of a
+// transaction that is rolled back comes again with other content.
 // 1. An entry counts only for readers that see the epoch it was made in; one made from an older
 // snapshot than others have seen is dropped.
 // 2. Bounded: a full cache starts anew.

@@ -56,7 +56,7 @@ base::Result<std::shared_ptr<services::Caller>> Security::caller_of(store::Reade
       // Between rights with and without a value the empty text is no difference elsewhere; here an
       // empty value is a value, so it is left out rather than taken for none.
       if (right.value && right.value->empty()) continue;
-      caller->rights.push_back({scope->second, right.name, right.value.value_or("")});
+      caller->rights.insert({scope->second, right.name, right.value.value_or("")});
     }
   }
   return caller;

@@ -138,6 +138,7 @@ class Security final : public services::Service,
   services::Host* host_ = nullptr;
   EpochCache<services::CallerPtr> callers_{50'000};
   EpochCache<std::string> inspections_{10'000};  // replies, each up to a few KiB
+  EpochCache<services::Org> orgs_{20'000};       // by name
   base::Secret seal_key_;
   // Takes a place among those that hash. Errors: throttled login_limited when too many wait: they
   // would hold the workers that everybody else needs.

@@ -127,4 +127,16 @@ TEST(ServicesDaemon, the_front_refuses_nobody_and_gives_figures_to_root_only) {
   CHECK(!user->has("metrics:read"));
 }
 
+TEST(ServicesDaemon, a_token_of_the_node_opens_the_figures_and_nothing_else) {
+  const TempFolder folder;
+  const auto file = folder.path() / "tokens.json";
+  const base::Secret token =
+      UNWRAP(rest::TokenFile::mint(file, "prometheus", {"metrics:read"}, base::system_rng()));
+  services::Front front(file);
+  const std::string header = "Bearer " + std::string(token.reveal());
+  CHECK(UNWRAP(front.authenticate({{}, header, "metrics:read"})).has("metrics:read"));
+  CHECK(!UNWRAP(front.authenticate({{}, header, "services:call"})).has("metrics:read"));
+  CHECK(!UNWRAP(front.authenticate({{}, "Bearer other", "metrics:read"})).has("metrics:read"));
+}
+
 }  // namespace
