@@ -2,15 +2,16 @@
 #include "services/framework/outbox.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <array>
 
+#include "common/base/bytes.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 
 namespace services {
 
 using base::Code;
 using base::Error;
-using base::Json;
 using base::Result;
 
 namespace {
@@ -22,6 +23,12 @@ std::string key_of(std::uint64_t sequence) {
   return std::string(20 - digits.size(), '0') + digits;
 }
 
+// What a row holds of an event, in this order.
+std::array<std::string*, 8> fields_of(Event& event) {
+  return {&event.id,       &event.name,       &event.time,       &event.org_id,
+          &event.org_fqon, &event.account_id, &event.request_id, &event.payload};
+}
+
 }  // namespace
 
 store::Collection outbox_collection() { return {.name = std::string(kOutbox)}; }
@@ -29,37 +36,31 @@ store::Collection outbox_collection() { return {.name = std::string(kOutbox)}; }
 Result<void> put_outbox(store::Writer& writer, OutboxRow row) {
   // The feed's position grows with every write, so it orders rows and is never used twice.
   const std::uint64_t sequence = TRY(writer.last_change()) + 1;
-  Json events = Json::array();
-  for (const Event& event : row.events) {
-    events.push_back({event.id, event.name, event.time, event.org_id, event.org_fqon,
-                      event.account_id, event.request_id, event.payload});
+  base::ByteWriter out;
+  out.text(row.audit).u32(static_cast<std::uint32_t>(row.events.size()));
+  for (Event& event : row.events) {
+    for (const std::string* field : fields_of(event)) out.text(*field);
   }
-  const Json json = {{"audit", row.audit}, {"events", std::move(events)}};
-  TRY(writer.put(kOutbox, key_of(sequence), base::dump_json(json), store::kMustBeNew));
+  TRY(writer.put(kOutbox, key_of(sequence), out.bytes(), store::kMustBeNew));
   return {};
 }
 
 Result<OutboxRow> parse_outbox(const store::Record& record) {
-  const Error damaged{Code::corrupt, "a row of the outbox cannot be read", "outbox_unreadable"};
-  const auto json = base::parse_json(record.value, {.bytes_max = 16 << 20});
-  if (!json || !json->is_object() || !json->contains("events")) return damaged;
   OutboxRow row;
-  row.sequence = std::strtoull(record.key.c_str(), nullptr, 10);
-  row.audit = json->value("audit", "");
-  for (const Json& each : (*json)["events"]) {
-    if (!each.is_array() || each.size() != 8) return damaged;
-    Event event;
-    event.sequence = row.sequence;
-    std::string* const fields[] = {&event.id,         &event.name,     &event.time,
-                                   &event.org_id,     &event.org_fqon, &event.account_id,
-                                   &event.request_id, &event.payload};
-    for (std::size_t i = 0; i < 8; ++i) {
-      if (!each[i].is_string()) return damaged;
-      *fields[i] = each[i].get<std::string>();
+  const auto read = [&]() -> Result<void> {
+    row.sequence = static_cast<std::uint64_t>(TRY(base::parse_int(record.key, 0, INT64_MAX)));
+    base::ByteReader in(record.value);
+    row.audit = TRY(in.text());
+    for (std::uint32_t left = TRY(in.u32()); left > 0; --left) {
+      Event event;
+      event.sequence = row.sequence;
+      for (std::string* field : fields_of(event)) *field = TRY(in.text());
+      row.events.push_back(std::move(event));
     }
-    row.events.push_back(std::move(event));
-  }
-  return row;
+    return in.end();
+  };
+  if (read()) return row;
+  return Error{Code::corrupt, "a row of the outbox cannot be read", "outbox_unreadable"};
 }
 
 Dispatcher::Dispatcher(Parts parts)
@@ -140,66 +141,76 @@ void Dispatcher::retry_later() {
   parts_.post([this, pause] { retry_ = parts_.timers.after(pause, [this] { wake(); }); });
 }
 
-Result<bool> Dispatcher::feed(Consumer& consumer) {
-  std::vector<OutboxRow> rows;
-  std::string last;
+Result<Dispatcher::Batch> Dispatcher::read_behind(const std::string& position) {
+  Batch batch{position, {}};
   if (Result<void> outcome = parts_.store.read([&](store::Reader& reader) -> Result<void> {
-        const auto records =
-            TRY(reader.list(kOutbox, {.after = consumer.position, .limit = kRowsPerRound}));
-        for (const store::Record& record : records) {
-          rows.push_back(TRY(parse_outbox(record)));
-          last = record.key;
+        for (const store::Record& record :
+             TRY(reader.list(kOutbox, {.after = position, .limit = kRowsPerRound}))) {
+          batch.rows.push_back(TRY(parse_outbox(record)));
         }
         return {};
       });
       !outcome) {
     return std::move(outcome).error();
   }
-  if (rows.empty()) return false;
-  const Result<void> delivered = consumer.deliver(rows);
-  if (!delivered) {
-    if (!consumer.failing) {
-      base::log::failure("OUTBOX_CONSUMER_FAILED", "a consumer of events fails, trying again",
-                         {{"consumer", consumer.name}}, delivered.error());
-    }
-    consumer.failing = true;
-    return false;
-  }
-  consumer.failing = false;
-  consumer.position = std::move(last);
-  return rows.size() == kRowsPerRound;
+  return batch;
 }
 
+void Dispatcher::feed(Consumer& consumer, const Batch& batch) {
+  if (batch.rows.empty()) return;
+  const Result<void> delivered = consumer.deliver(batch.rows);
+  if (!delivered && !consumer.failing) {
+    base::log::failure("OUTBOX_CONSUMER_FAILED", "a consumer of events fails, trying again",
+                       {{"consumer", consumer.name}}, delivered.error());
+  }
+  consumer.failing = !delivered;
+  if (delivered) consumer.position = key_of(batch.rows.back().sequence);
+}
+
+// Consumers that are equally far are told from the same rows.
 Result<bool> Dispatcher::round() {
   const std::lock_guard lock(round_mutex_);
   bool more = false;
   double failing = 0;
+  std::optional<Batch> batch;
   for (Consumer& consumer : consumers_) {
-    const bool full = TRY(feed(consumer));
-    more = more || full;
+    if (!batch || batch->after != consumer.position) batch = TRY(read_behind(consumer.position));
+    feed(consumer, *batch);
+    more = more || (!consumer.failing && batch->rows.size() == kRowsPerRound);
     failing += consumer.failing ? 1 : 0;
   }
   failing_->set(failing);
-  TRY(remove_delivered());
+  TRY(remove_delivered(batch));
   return more;
 }
 
-Result<void> Dispatcher::remove_delivered() {
-  if (consumers_.empty()) return {};
-  std::string least = consumers_.front().position;
-  for (const Consumer& each : consumers_) least = std::min(least, each.position);
-  if (least.empty() || least <= removed_through_) return {};
+Result<std::vector<std::string>> Dispatcher::keys_through(const std::string& last,
+                                                          const std::optional<Batch>& batch) {
   std::vector<std::string> keys;
+  const auto add = [&](std::string key) {
+    if (key <= last) keys.push_back(std::move(key));
+  };
+  if (batch && batch->after == removed_through_ && batch->rows.size() < kRowsPerRound) {
+    for (const OutboxRow& row : batch->rows) add(key_of(row.sequence));
+    return keys;
+  }
   if (Result<void> outcome = parts_.store.read([&](store::Reader& reader) -> Result<void> {
-        const auto records = TRY(reader.list(kOutbox, {.limit = 4 * kRowsPerRound}));
-        for (const store::Record& record : records) {
-          if (record.key <= least) keys.push_back(record.key);
-        }
+        for (store::Record& record : TRY(reader.list(kOutbox, {.limit = 4 * kRowsPerRound})))
+          add(std::move(record.key));
         return {};
       });
       !outcome) {
     return std::move(outcome).error();
   }
+  return keys;
+}
+
+Result<void> Dispatcher::remove_delivered(const std::optional<Batch>& batch) {
+  if (consumers_.empty()) return {};
+  std::string least = consumers_.front().position;
+  for (const Consumer& each : consumers_) least = std::min(least, each.position);
+  if (least.empty() || least <= removed_through_) return {};
+  const std::vector<std::string> keys = TRY(keys_through(least, batch));
   if (keys.empty()) return {};
   if (Result<void> outcome = parts_.store.write([&](store::Writer& writer) -> Result<void> {
         for (const std::string& key : keys) TRY(writer.remove(kOutbox, key));

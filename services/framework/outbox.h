@@ -68,10 +68,18 @@ class Dispatcher {
     std::string position;  // key of the last row it has
     bool failing = false;
   };
+  struct Batch {
+    std::string after;  // the position that the rows follow
+    std::vector<OutboxRow> rows;
+  };
   // One round over all consumers; whether there may be more.
   base::Result<bool> round();
-  base::Result<bool> feed(Consumer& consumer);
-  base::Result<void> remove_delivered();
+  base::Result<Batch> read_behind(const std::string& position);
+  void feed(Consumer& consumer, const Batch& batch);
+  // `batch`: what the last consumer was told in this round.
+  base::Result<void> remove_delivered(const std::optional<Batch>& batch);
+  base::Result<std::vector<std::string>> keys_through(const std::string& last,
+                                                      const std::optional<Batch>& batch);
   void run();
   void retry_later();
 

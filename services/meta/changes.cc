@@ -52,6 +52,24 @@ void set_parent(const Work& work, Resource& resource, const Resource& parent) {
   }
 }
 
+// The parent of what is to be made, with its properties only where those are needed: they are most
+// of the work of reading it.
+Result<Resource> read_parent(const Work& work, const Stored& parent, const ResourceType& type) {
+  const Header header = TRY(parent.header());
+  if (header.org != work.call.org().id || work.types->is_a(type.name, kRuleType)) {
+    return read_stored(parent.id, parent.text);
+  }
+  Resource above;
+  above.id = parent.id;
+  above.name = std::string(header.name);
+  above.type = std::string(header.type);
+  above.rest = std::string(header.rest);
+  above.org_id = std::string(header.org);
+  above.fqon = work.call.org().fqon;
+  above.path = std::string(header.path);
+  return above;
+}
+
 // The parent's name stands in its children's links.
 Result<void> rename_in_children(const Work& work, const Resource& parent) {
   store::Writer& writer = work.call.write();
@@ -77,11 +95,10 @@ Result<Stored> write_change(const Work& work, const Stored& before, const Resour
   next.modified_by = actor.id.empty() ? old.modified_by : actor;
   TRY(check_whole(work, next, type));
   TRY(check_provider(work, old.properties, next));
-  TRY(replace(work.call.write(), before, next, type, work.act(verb)));
+  Stored written = TRY(replace(work.call.write(), before, next, type, work.act(verb)));
   TRY(write_rule(work, next));
   if (old.name != next.name) TRY(rename_in_children(work, next));
-  Stored written{next.id, store_form(next, type)};
-  TRY(emit_change(work, written, verb));
+  TRY(emit_change(work, next, type, verb));
   return written;
 }
 
@@ -155,7 +172,7 @@ Result<const ResourceType*> input_type(const Work& work, const ResourceType& of_
 
 Result<Stored> create_resource(const Work& work, const Stored& parent, const ResourceType& type,
                                const Input& input) {
-  const Resource above = TRY(read_stored(parent.id, parent.text));
+  const Resource above = TRY(read_parent(work, parent, type));
   if (!work.types->may_stand_under(type, above.type)) {
     return Error{Code::invalid_argument, type.name + " cannot stand under " + above.type,
                  "parent_unfit"};
@@ -185,11 +202,10 @@ Result<Stored> create_resource(const Work& work, const Stored& parent, const Res
   }
   TRY(check_whole(work, made, type));
   TRY(check_provider(work, Json(), made));
-  TRY(insert(work.call.write(), made, type));
+  Stored written = TRY(insert(work.call.write(), made, type));
   TRY(write_rule(work, made));
   if (made.rest == "resourcetypes") TRY(write_type(work, made));
-  Stored written{made.id, store_form(made, type)};
-  TRY(emit_change(work, written, "create"));
+  TRY(emit_change(work, made, type, "create"));
   return written;
 }
 
@@ -253,10 +269,9 @@ Result<Stored> restore_resource(const Work& work, std::string_view id, std::uint
   then.modified = work.now();
   then.modified_by = work.actor();
   TRY(check_whole(work, then, *type));
-  TRY(insert(work.call.write(), then, *type));
+  Stored written = TRY(insert(work.call.write(), then, *type));
   TRY(write_rule(work, then));
-  Stored written{then.id, store_form(then, *type)};
-  TRY(emit_change(work, written, "restore"));
+  TRY(emit_change(work, then, *type, "restore"));
   return written;
 }
 

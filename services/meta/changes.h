@@ -37,7 +37,8 @@ base::Result<void> delete_resource(const Work& work, const Stored& before, Force
 base::Result<Stored> restore_resource(const Work& work, std::string_view id, std::uint64_t version);
 
 // "meta.container.created" and the resource.
-base::Result<void> emit_change(const Work& work, const Stored& stored, std::string_view what);
+base::Result<void> emit_change(const Work& work, const Resource& resource, const ResourceType& type,
+                               std::string_view what);
 
 // The body of a request as an Input whose type is known. Errors: those of read_input; type_unknown,
 // type_unfit.

@@ -126,7 +126,9 @@ Result<void> delete_one(const Work& work, const Stored& planned) {
   const Header header = TRY(now->header());
   TRY(drop_rule(work, *now));
   TRY(drop_grants(work, now->id));
-  TRY(emit_change(work, *now, "delete"));
+  const ResourceType* type = TRY(work.type_of(header));
+  const Resource resource = TRY(read_stored(now->id, now->text));
+  TRY(emit_change(work, resource, *type, "delete"));
   TRY(erase(work.call.write(), *now, work.act("delete")));
   TRY(drop_identity(work, header, *now));
   if (header.rest == "resourcetypes") TRY(work.meta.touch_types(work.call));
@@ -164,13 +166,11 @@ Result<void> delete_resource(const Work& work, const Stored& before, Force force
   return {};
 }
 
-Result<void> emit_change(const Work& work, const Stored& stored, std::string_view what) {
-  const Header header = TRY(stored.header());
-  const ResourceType* type = TRY(work.type_of(header));
-  const Resource resource = TRY(read_stored(stored.id, stored.text));
+Result<void> emit_change(const Work& work, const Resource& resource, const ResourceType& type,
+                         std::string_view what) {
   Json payload = outline(resource);
-  payload["properties"] = masked(*type, resource.properties);
-  const std::string prefix = type->prefix.empty() ? "resource" : type->prefix;
+  payload["properties"] = masked(type, resource.properties);
+  const std::string prefix = type.prefix.empty() ? "resource" : type.prefix;
   work.call.emit("meta." + prefix + "." + std::string(past_tense(what)), std::move(payload));
   if (resource.type == kContainerType) TRY(work.meta.tell_runner(work.call, what, resource));
   return {};

@@ -26,8 +26,7 @@ Result<Stored> make_root(const Work& work, const IdentityOrg& org) {
   root.description = org.description;
   root.created = root.modified = work.now();
   root.properties = {{"fqon", org.fqon}};
-  TRY(insert(work.call.write(), root, *type));
-  return Stored{root.id, store_form(root, *type)};
+  return insert(work.call.write(), root, *type);
 }
 
 // Names in directories are freer than names of resources, and two directories of an organisation

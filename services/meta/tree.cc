@@ -222,7 +222,7 @@ Result<std::uint64_t> first_free_version(store::Reader& reader, std::string_view
   return last + 1;
 }
 
-Result<void> insert(store::Writer& writer, Resource& resource, const ResourceType& type) {
+Result<Stored> insert(store::Writer& writer, Resource& resource, const ResourceType& type) {
   resource.version = TRY(first_free_version(writer, resource.id));
   if (TRY(find_name(writer, resource.parent_id, resource.rest, resource.name))) {
     return Error{Code::already_exists,
@@ -230,17 +230,19 @@ Result<void> insert(store::Writer& writer, Resource& resource, const ResourceTyp
                      "' in this place already",
                  "name_taken", 0, "/name"};
   }
-  auto put = writer.put(kResources, resource.id, store_form(resource, type), store::kMustBeNew);
+  Stored stored{resource.id, store_form(resource, type)};
+  auto put = writer.put(kResources, stored.id, stored.text, store::kMustBeNew);
   if (!put && put.error().code == Code::already_exists) {
     return Error{Code::already_exists, "there is a resource " + resource.id + " already",
                  "resource_exists", 0, "/id"};
   }
   if (!put) return std::move(put).error();
-  return change_counts(writer, resource.path, resource.rest, 1);
+  TRY(change_counts(writer, resource.path, resource.rest, 1));
+  return stored;
 }
 
-Result<void> replace(store::Writer& writer, const Stored& before, Resource& next,
-                     const ResourceType& type, const Act& act) {
+Result<Stored> replace(store::Writer& writer, const Stored& before, Resource& next,
+                       const ResourceType& type, const Act& act) {
   const Header header = TRY(before.header());
   if (header.name != next.name) {
     if (TRY(find_name(writer, next.parent_id, next.rest, next.name))) {
@@ -252,8 +254,9 @@ Result<void> replace(store::Writer& writer, const Stored& before, Resource& next
   }
   TRY(keep(writer, before, header.version, act));
   next.version = header.version + 1;
-  TRY(writer.put(kResources, next.id, store_form(next, type)));
-  return {};
+  Stored stored{next.id, store_form(next, type)};
+  TRY(writer.put(kResources, stored.id, stored.text));
+  return stored;
 }
 
 Result<void> erase(store::Writer& writer, const Stored& before, const Act& act) {

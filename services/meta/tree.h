@@ -71,13 +71,13 @@ struct Act {
 
 // Sets the version: 1, or the next one when the id was in use before. Errors: already_exists
 // resource_exists, name_taken.
-base::Result<void> insert(store::Writer& writer, Resource& resource, const ResourceType& type);
+base::Result<Stored> insert(store::Writer& writer, Resource& resource, const ResourceType& type);
 // The version behind the last of the history: that of the resource as it is now, or of its next
 // life.
 base::Result<std::uint64_t> first_free_version(store::Reader& reader, std::string_view id);
 // Writes `next` in place of `before` and keeps `before`; raises next.version.
-base::Result<void> replace(store::Writer& writer, const Stored& before, Resource& next,
-                           const ResourceType& type, const Act& act);
+base::Result<Stored> replace(store::Writer& writer, const Stored& before, Resource& next,
+                             const ResourceType& type, const Act& act);
 base::Result<void> erase(store::Writer& writer, const Stored& before, const Act& act);
 
 // An entry of the history: a version as it was until `act` replaced it.

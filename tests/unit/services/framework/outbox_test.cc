@@ -94,9 +94,21 @@ TEST(Outbox, what_was_not_taken_before_the_end_is_told_again_after_it) {
 }
 
 TEST(Outbox, a_damaged_row_is_named_as_damage) {
-  CHECK_ERROR(base::Code::corrupt, "outbox_unreadable", parse_outbox({"1", "{}", 1}));
-  CHECK_ERROR(base::Code::corrupt, "outbox_unreadable",
-              parse_outbox({"1", R"({"audit":"","events":[[1]]})", 1}));
+  put("a");
+  std::vector<store::Record> rows;
+  CHECK_OK(store->read([&](store::Reader& reader) -> Result<void> {
+    rows = TRY(reader.list(kOutbox, {}));
+    return {};
+  }));
+  store::Record& row = rows.at(0);
+  STRCMP_EQUAL("a", UNWRAP(parse_outbox(row)).events.at(0).name.c_str());
+  const std::string whole = row.value;
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    row.value = whole.substr(0, length);
+    CHECK_ERROR(base::Code::corrupt, "outbox_unreadable", parse_outbox(row));
+  }
+  row.value = whole + "x";
+  CHECK_ERROR(base::Code::corrupt, "outbox_unreadable", parse_outbox(row));
 }
 
 TEST(Outbox, a_kept_reply_is_sealed_and_opens_for_the_same_request_only) {

@@ -45,8 +45,9 @@ TEST_GROUP(Tree) {
     return resource;
   }
   Result<void> add(Resource resource) {
-    return store->write([&](store::Writer& writer) {
-      return insert(writer, resource, *types->find(resource.type));
+    return store->write([&](store::Writer& writer) -> Result<void> {
+      TRY(insert(writer, resource, *types->find(resource.type)));
+      return {};
     });
   }
   // root ▸ ws ▸ env ▸ two containers
@@ -66,7 +67,8 @@ TEST_GROUP(Tree) {
       Resource next = TRY(read_stored(before.id, before.text));
       next.description = description;
       next.modified = time;
-      return replace(writer, before, next, *types->find(next.type), {"update", "u", "ann", time});
+      TRY(replace(writer, before, next, *types->find(next.type), {"update", "u", "ann", time}));
+      return {};
     }));
   }
   template <class Work>
