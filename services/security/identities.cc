@@ -154,7 +154,7 @@ Result<IdentityOrg> Mirror::make_org(Call& call, std::string_view parent, std::s
   const OrgRecord made =
       TRY(create_org(call.write(), security_.host().rng(), above, creator,
                      {.name = std::string(name), .description = if_any(std::string(description))}));
-  TRY(touch_epoch(call.write()));
+  TRY(note_new_org(call.write(), made, creator.id));
   return identity_of(made);
 }
 

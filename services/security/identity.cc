@@ -15,6 +15,7 @@ namespace security {
 namespace {
 
 constexpr std::string_view kEpochKey = "epoch";
+constexpr std::string_view kRootUser = "uid:0";
 
 base::Error refused() {
   return {base::Code::unauthenticated, "the credentials are not valid", "credentials_invalid"};
@@ -117,6 +118,10 @@ base::Result<services::CallerPtr> Security::authenticate(store::Reader& reader,
       return base::Error{base::Code::unauthenticated, "no credentials were presented",
                          "credentials_missing"};
     }
+    const std::uint64_t current = TRY(epoch(reader));
+    if (auto cached = TRY(callers_.find(reader, std::string(kRootUser), current, now))) {
+      return *std::move(cached);
+    }
     const auto state = TRY(find<StateRecord>(reader, "admin"));
     if (!state) {
       TRY(root_org(reader));
@@ -124,13 +129,14 @@ base::Result<services::CallerPtr> Security::authenticate(store::Reader& reader,
     }
     auto caller = TRY(caller_of(reader, state->value));
     caller->credential = services::CredentialKind::peer;
-    caller->credential_id = "uid:0";
+    caller->credential_id = kRootUser;
     caller->org_id = TRY(root_org(reader)).id;
+    callers_.put(std::string(kRootUser), current, caller, INT64_MAX);
     return services::CallerPtr(std::move(caller));
   }
   const std::string hash = sys::sha256(shown.authorization);
   const std::uint64_t current = TRY(epoch(reader));
-  if (auto cached = callers_.find(hash, current, now)) return *std::move(cached);
+  if (auto cached = TRY(callers_.find(reader, hash, current, now))) return *std::move(cached);
   base::Result<Principal> principal = read_principal(reader, shown.authorization, now);
   if (!principal) {
     // Before the first boot nobody can be known, which is another thing than being unknown.

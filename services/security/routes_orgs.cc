@@ -104,6 +104,8 @@ Result<Reply> make_org(Security& self, Call& call) {
   const AccountRecord creator = TRY(need_account(call.write(), call.caller().account_id));
   const OrgRecord org = TRY(create_org(call.write(), self.host().rng(), parent, creator, wanted));
   const base::Json out = TRY(org_json(call.write(), org));
+  TRY(wanted.inherit_parent ? touch_epoch(call.write())
+                            : note_new_org(call.write(), org, creator.id));
   call.emit("security.org.created", out);
   return created(out, "orgs");
 }
@@ -192,9 +194,9 @@ constexpr services::Action<Security> kActions[] = {
     {Method::get, "/orgs/{org}/orgs", "org.list", services::authenticated(), Kind::query,
      list_org_tree, "Organisations below an organisation"},
     {Method::post, "/orgs/{org}/orgs", "org.create", services::right("createOrg"), Kind::mutation,
-     noticed<make_org>, "Creates an organisation below another"},
+     make_org, "Creates an organisation below another"},
     {Method::post, "/orgs/{org}", "org.create", services::right("createOrg"), Kind::mutation,
-     noticed<make_org>, "Creates an organisation below another"},
+     make_org, "Creates an organisation below another"},
     {Method::get,
      "/orgs/{org}/sync",
      "security.sync",

@@ -5,7 +5,8 @@
 // 1. Identity keeps callers in memory by the SHA-256 of what they presented. An entry counts only
 // while the record `state/epoch` has the version it had when the entry was made; every change of
 // accounts, groups, rights, keys or tokens writes that record in the same transaction. So a revoked
-// credential is refused by the first call that begins after the revocation was answered.
+// credential is refused by the first call that begins after the revocation was answered. Where
+// the record has moved by gains alone (gains.h), they are added to the entry.
 // 2. A right holds in the organisation (or app) it was granted in; `**` of the root organisation
 // holds everywhere. Nothing else reaches beyond an organisation.
 // 3. A failed login is counted before the password is looked at, in a transaction of its own, also
@@ -27,6 +28,7 @@
 #include "services/security/config.h"
 #include "services/security/core/change.h"
 #include "services/security/directory/adapter.h"
+#include "services/security/gains.h"
 #include "services/security/token/jwt.h"
 
 namespace security {
@@ -136,7 +138,7 @@ class Security final : public services::Service,
   Config config_;
   std::unique_ptr<DirectoryAdapter> ldap_;
   services::Host* host_ = nullptr;
-  EpochCache<services::CallerPtr> callers_{50'000};
+  CallerCache callers_{50'000};
   EpochCache<std::string> inspections_{10'000};  // replies, each up to a few KiB
   EpochCache<services::Org> orgs_{20'000};       // by name
   base::Secret seal_key_;
@@ -156,6 +158,9 @@ class Security final : public services::Service,
 // The version of `state/epoch`; grows with every change that a cached caller must notice.
 base::Result<std::uint64_t> epoch(store::Reader& reader);
 base::Result<void> touch_epoch(store::Writer& writer);
+// After create_org() with its creator as the first admin.
+base::Result<void> note_new_org(store::Writer& writer, const OrgRecord& org,
+                                std::string_view creator);
 std::int64_t seconds_of(base::WallTime time);
 
 // A handler of a mutation that callers in the cache must notice.
