@@ -22,7 +22,7 @@ Result<CallerPtr> FakeSecurity::authenticate(store::Reader&, const Presented& sh
     const std::size_t slash = each.find('/');
     const std::size_t at = each.find('@');
     if (at == std::string::npos || each.substr(0, slash) != caller.name) continue;
-    caller.rights.push_back({each.substr(at + 1), each.substr(slash + 1, at - slash - 1), ""});
+    caller.rights.insert({each.substr(at + 1), each.substr(slash + 1, at - slash - 1), ""});
     if (caller.org_id.empty()) caller.org_id = each.substr(at + 1);
   }
   return std::make_shared<const Caller>(std::move(caller));
