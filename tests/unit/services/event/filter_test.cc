@@ -13,7 +13,7 @@ struct Case {
   bool accepts;
 };
 
-StoredEvent sample() {
+StoredEvent order_event() {
   StoredEvent stored;
   stored.event = {"e1", "task.dns.record.create.pending", "k",
                   R"({"n":5,"f":2.5,"t":"hello","b":true,"list":["a",7,{"x":"y"}],"in":1})"};
@@ -68,12 +68,12 @@ TEST(EventFilter, each_operator_says_what_its_name_says) {
   };
   for (const Case& one : cases) {
     const Filter filter = UNWRAP(Filter::parse(one.filter));
-    CHECK_TEXT(filter.accepts(sample()) == one.accepts, one.filter);
+    CHECK_TEXT(filter.accepts(order_event()) == one.accepts, one.filter);
   }
 }
 
 TEST(EventFilter, data_that_is_not_json_is_a_text_and_absent_data_is_null) {
-  StoredEvent stored = sample();
+  StoredEvent stored = order_event();
   stored.event.data = "plain words";
   CHECK_TRUE(UNWRAP(Filter::parse(R"(data contains "words")")).accepts(stored));
   stored.event.data.reset();

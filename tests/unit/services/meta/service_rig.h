@@ -64,7 +64,7 @@ class FakeSecurity final : public services::Service,
     caller->name = user->second.username;
     caller->org_id = id_of("root");
     caller->credential = services::CredentialKind::token;
-    if (caller->name == "admin") caller->rights.push_back({id_of("root"), "**", ""});
+    if (caller->name == "admin") caller->rights.insert({id_of("root"), "**", ""});
     for (const auto& [group, members_in] : members) {
       if (members_in.contains(id)) caller->group_ids.push_back(group);
     }
