@@ -213,7 +213,7 @@ def names_inside(text):
 
 
 def check_unity(tree):
-    """The sanitizer presets compile several sources of a target at a time: their unnamed namespaces are then one."""
+    """Every preset compiles several sources of a target at a time: their unnamed namespaces are then one."""
     pages = {os.path.dirname(path): tree.text(path) for path in tree.paths if path.endswith("CMakeLists.txt")}
     apart = tuple(folder + "/" for folder, text in pages.items() if "set(CMAKE_UNITY_BUILD OFF)" in text)
     for folder, text in pages.items():

@@ -22,7 +22,11 @@ def dev(clone, *words):
     done = subprocess.run([clone / "dev", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace", cwd=clone)
     if done.returncode != 0:
-        raise Failure(f"./dev {' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+        # The clone goes; what it said stays, since what failed may stand far above the end.
+        log = run.ROOT / "build" / "show-appliance.log"
+        log.parent.mkdir(exist_ok=True)
+        log.write_text(done.stdout)
+        raise Failure(f"./dev {' '.join(words)} ended with {done.returncode} (log: {log}):\n{done.stdout[-3000:]}")
     return done.stdout
 
 
