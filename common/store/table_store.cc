@@ -53,22 +53,14 @@ void TableStore::join_in(std::deque<Waiting*>& group) {
 Result<TableStore::Outcome> TableStore::run_all(std::deque<Waiting*>& group,
                                                 WritableTables& tables) {
   Outcome all = Outcome::nothing_changed;
+  std::size_t done = 0;
   if (group.size() == 1) {
     // Alone it needs no way back: its failure ends the transaction.
     all = TRY(run_one(*group.front()->work, tables));
     join_in(group);
-    if (group.size() == 1) return all;
-    TRY(run_behind(1, group, tables, all));
-    return all;
+    done = 1;
   }
-  TRY(run_behind(0, group, tables, all));
-  return all;
-}
-
-// Who comes while others run shares their commit.
-Result<void> TableStore::run_behind(std::size_t first, std::deque<Waiting*>& group,
-                                    WritableTables& tables, Outcome& all) {
-  for (std::size_t i = first; i < group.size(); ++i) {
+  for (std::size_t i = done; i < group.size(); ++i) {
     UndoTables undoable(tables);
     const Result<Outcome> one = run_one(*group[i]->work, undoable);
     group[i]->outcome = one ? Result<void>() : Result<void>(one.error());
@@ -79,7 +71,7 @@ Result<void> TableStore::run_behind(std::size_t first, std::deque<Waiting*>& gro
     }
     if (i + 1 == group.size()) join_in(group);
   }
-  return {};
+  return all;
 }
 
 Result<void> TableStore::commit_together(std::deque<Waiting*>& group) {

@@ -45,8 +45,6 @@ class TableStore : public Store {
   base::Result<Outcome> run_one(const Work& work, WritableTables& tables);
   // The works of the group and of those who join in meanwhile.
   base::Result<Outcome> run_all(std::deque<Waiting*>& group, WritableTables& tables);
-  base::Result<void> run_behind(std::size_t first, std::deque<Waiting*>& group,
-                                WritableTables& tables, Outcome& all);
   base::Result<Outcome> take_all(TableStore& source, WritableTables& tables);
   const Layout layout_;
   std::mutex mutex_;  // of the two below

@@ -59,14 +59,8 @@ Result<Resource> read_parent(const Work& work, const Stored& parent, const Resou
   if (header.org != work.call.org().id || work.types->is_a(type.name, kRuleType)) {
     return read_stored(parent.id, parent.text);
   }
-  Resource above;
-  above.id = parent.id;
-  above.name = std::string(header.name);
-  above.type = std::string(header.type);
-  above.rest = std::string(header.rest);
-  above.org_id = std::string(header.org);
+  Resource above = resource_of(parent.id, header);
   above.fqon = work.call.org().fqon;
-  above.path = std::string(header.path);
   return above;
 }
 

@@ -171,27 +171,32 @@ std::string store_form(const Resource& resource, const ResourceType& type) {
   return text + base::dump_json(render(resource, type, Masking::whole));
 }
 
+Resource resource_of(std::string_view id, const Header& header) {
+  Resource resource;
+  resource.id = std::string(id);
+  resource.name = std::string(header.name);
+  resource.type = std::string(header.type);
+  resource.rest = std::string(header.rest);
+  resource.org_id = std::string(header.org);
+  resource.parent_id = std::string(header.parent);
+  resource.path = std::string(header.path);
+  resource.modified = std::string(header.modified);
+  resource.version = header.version;
+  return resource;
+}
+
 Result<Resource> read_stored(std::string_view id, std::string_view stored) {
   const Header header = TRY(read_header(stored));
   auto document = base::parse_json(header.json, {.bytes_max = 16 << 20});
   if (!document) return corrupt("the stored resource " + std::string(id) + " is not JSON");
-  Resource resource;
-  resource.id = std::string(id);
-  resource.name = std::string(header.name);
+  Resource resource = resource_of(id, header);
   resource.description = text_of(*document, "description");
-  resource.type = std::string(header.type);
-  resource.rest = std::string(header.rest);
   resource.state = text_of(*document, "resource_state");
-  resource.org_id = std::string(header.org);
   resource.fqon = text_of(child(child(*document, "org"), "properties"), "fqon");
-  resource.parent_id = std::string(header.parent);
-  resource.path = std::string(header.path);
   resource.owner = read_link(child(*document, "owner"));
   resource.created_by = read_link(child(*document, "created"));
   resource.created = text_of(child(*document, "created"), "timestamp");
   resource.modified_by = read_link(child(*document, "modified"));
-  resource.modified = std::string(header.modified);
-  resource.version = header.version;
   resource.properties = child(*document, "properties");
   resource.variables = child(*document, "variables");
   resource.tags = child(*document, "tags");

@@ -83,6 +83,8 @@ base::Json render(const Resource& resource, const ResourceType& type, Masking ma
 // What other services are told of a resource besides its properties.
 base::Json outline(const Resource& resource);
 std::string store_form(const Resource& resource, const ResourceType& type);
+// What a header says, without the document behind it.
+Resource resource_of(std::string_view id, const Header& header);
 base::Result<Resource> read_stored(std::string_view id, std::string_view stored);
 
 // "/root/environments/ID"; organisations are their fqon.

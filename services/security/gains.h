@@ -14,12 +14,14 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/store/store.h"
 #include "services/framework/caller.h"
+#include "services/security/data/records.h"
 
 namespace security {
 
@@ -30,6 +32,9 @@ struct Gain {
 };
 // In place of touch_epoch().
 base::Result<void> note_gain(store::Writer& writer, const Gain& gain);
+// After create_org() with its creator as the first admin.
+base::Result<void> note_new_org(store::Writer& writer, const OrgRecord& org,
+                                std::string_view creator);
 // All that has changed between two epochs; nullopt when that is more than gains, or too many.
 base::Result<std::optional<std::vector<Gain>>> gains_between(store::Reader& reader,
                                                              std::uint64_t before,

@@ -158,9 +158,6 @@ class Security final : public services::Service,
 // The version of `state/epoch`; grows with every change that a cached caller must notice.
 base::Result<std::uint64_t> epoch(store::Reader& reader);
 base::Result<void> touch_epoch(store::Writer& writer);
-// After create_org() with its creator as the first admin.
-base::Result<void> note_new_org(store::Writer& writer, const OrgRecord& org,
-                                std::string_view creator);
 std::int64_t seconds_of(base::WallTime time);
 
 // A handler of a mutation that callers in the cache must notice.
