@@ -18,9 +18,9 @@ ABOUT = "clone, ./dev up, the sample answers, ./dev down, ./dev test twice, noth
 TEST_SECONDS = 30 * 60  # the bound of one ./dev test from a fresh clone on two cores
 
 
-def dev(clone, *words):
+def dev(clone, *words, **environment):
     done = subprocess.run([clone / "dev", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors="replace", cwd=clone)
+                          text=True, errors="replace", cwd=clone, env={**os.environ, **environment})
     if done.returncode != 0:
         # The clone goes; what it said stays, since what failed may stand far above the end.
         log = run.ROOT / "build" / "show-appliance.log"
@@ -53,18 +53,12 @@ def visit(report, clone):
 
 def test_twice(report, folder):
     """Two clones that were never built, with a compiler's cache that is empty at first, as on a newcomer's machine."""
-    before = os.environ.get("CCACHE_DIR")
-    os.environ["CCACHE_DIR"] = str(folder / "ccache")
-    try:
-        for name in ("first", "second"):
-            clone = folder / name
-            run.output(["git", "clone", "-q", run.ROOT, clone])
-            timed(report, f"./dev test from a fresh clone, {name} time", lambda: dev(clone, "test"), at_most=TEST_SECONDS)
-            shutil.rmtree(clone)
-    finally:
-        del os.environ["CCACHE_DIR"]
-        if before is not None:
-            os.environ["CCACHE_DIR"] = before
+    for name in ("first", "second"):
+        clone = folder / name
+        run.output(["git", "clone", "-q", run.ROOT, clone])
+        timed(report, f"./dev test from a fresh clone, {name} time", lambda: dev(clone, "test", CCACHE_DIR=str(folder / "ccache")),
+              at_most=TEST_SECONDS)
+        shutil.rmtree(clone)
 
 
 def show(report):
