@@ -8,7 +8,7 @@ using base::Error;
 using base::Result;
 
 Result<void> check_term(std::string_view term) {
-  if (term.empty() || term.size() > 255 || term.find('\0') != std::string_view::npos)
+  if (term.empty() || term.size() > kTermBytesMax || term.find('\0') != std::string_view::npos)
     return Error{Code::invalid_argument, "an index term has 1 to 255 bytes and no zero byte",
                  "term_invalid"};
   return {};

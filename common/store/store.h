@@ -32,8 +32,10 @@ struct Record {
   std::uint64_t version = 0;
 };
 
+inline constexpr std::size_t kTermBytesMax = 255;
+
 // A secondary index: from a record's value to the terms it is found by (none, one or many; each 1
-// to 255 bytes).
+// to kTermBytesMax bytes).
 struct Index {
   std::string name;
   std::function<std::vector<std::string>(std::string_view key, std::string_view value)> terms;
@@ -42,6 +44,9 @@ struct Index {
 struct Collection {
   std::string name;
   std::vector<Index> indexes = {};
+  // False for what is derived or passing: the feed does not list its changes, though each takes a
+  // sequence number.
+  bool in_feed = true;
 };
 
 inline constexpr std::uint64_t kMustBeNew = 0;
@@ -53,7 +58,8 @@ struct Range {
 };
 
 struct Change {
-  std::uint64_t sequence = 0;  // without gaps, in commit order
+  std::uint64_t sequence =
+      0;  // in commit order; without gaps where all collections are in the feed
   std::string collection;
   std::string key;
   std::uint64_t version = 0;  // 0: deleted

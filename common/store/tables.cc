@@ -37,7 +37,7 @@ Result<void> fill(const CollectionLayout& collection, const IndexLayout& index,
 Layout::Layout(const Options& options) : changes_kept(options.changes_kept) {
   tables = {"state", "changes"};
   for (const Collection& collection : options.collections) {
-    CollectionLayout layout{collection.name, tables.size(), {}};
+    CollectionLayout layout{collection.name, tables.size(), {}, collection.in_feed};
     tables.push_back("records/" + collection.name);
     for (const Index& index : collection.indexes) {
       layout.indexes.push_back({index, tables.size()});

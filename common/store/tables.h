@@ -48,6 +48,7 @@ struct CollectionLayout {
   std::string name;
   TableNumber records = 0;
   std::vector<IndexLayout> indexes;
+  bool in_feed = true;
 };
 
 struct Layout {

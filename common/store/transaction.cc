@@ -191,10 +191,11 @@ Result<void> Transaction::record_change(const CollectionLayout& collection, std:
                                         std::uint64_t version) {
   FeedState state = TRY(feed());
   ++state.last;
+  pending_ = state;
+  if (!collection.in_feed) return {};
   const std::string change_key = sequence_key(state.last);
   const Change change{state.last, collection.name, std::string(key), version};
   TRY(writable_->put(Layout::kChanges, change_key, encode_change(change_key, change)));
-  pending_ = state;
   return {};
 }
 

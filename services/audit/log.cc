@@ -77,7 +77,7 @@ Result<void> Log::continue_file(const std::string& name) {
   while (good < text.size()) {
     const std::size_t end = text.find('\n', good);
     if (end == std::string::npos) break;
-    const Result<void> taken = verifier.take(std::string_view(text).substr(good, end - good));
+    Result<void> taken = verifier.take(std::string_view(text).substr(good, end - good));
     if (!taken) {
       // Damage before the end is for people to look at; only a torn end is a crash's.
       if (text.find('\n', end + 1) != std::string::npos) return taken;
@@ -122,13 +122,13 @@ Result<void> Log::append(std::span<const Entry> entries) {
   std::string text;
   for (const Entry& entry : entries) {
     if (entry.sequence <= next.sequence) continue;
-    text += TRY(make_line(next, entry.sequence, entry.record));
+    text += make_line(next, entry.sequence, entry.record);
   }
   if (text.empty()) return {};
   text += TRY(make_checkpoint(next, key_, key_id_, base::format_time(clock_.wall())));
   if (!file_ || size_ > limits_.file_bytes_max) TRY(begin_file());
   TRY(file_->write(size_, text));
-  if (const Result<void> synced = file_->sync(); !synced) {
+  if (Result<void> synced = file_->sync(); !synced) {
     failed_ = true;
     return synced;
   }

@@ -31,10 +31,11 @@ std::array<std::string*, 8> fields_of(Event& event) {
 
 }  // namespace
 
-store::Collection outbox_collection() { return {.name = std::string(kOutbox)}; }
+store::Collection outbox_collection() { return {.name = std::string(kOutbox), .in_feed = false}; }
 
 Result<void> put_outbox(store::Writer& writer, OutboxRow row) {
-  // The feed's position grows with every write, so it orders rows and is never used twice.
+  // The feed's position grows with every write, though the rows themselves are not in the feed: it
+  // orders them and is never used twice.
   const std::uint64_t sequence = TRY(writer.last_change()) + 1;
   base::ByteWriter out;
   out.text(row.audit).u32(static_cast<std::uint32_t>(row.events.size()));

@@ -383,21 +383,22 @@ Reply Pipeline::would(const Reply& reply) const {
 
 std::string Pipeline::audit_text(std::string_view outcome, int status, const Error* error) const {
   const Caller& who = call_.caller();
-  Json json = {{"time", base::format_time(call_.now())},
-               {"request", request_.id},
-               {"peer", request_.peer},
-               {"service", row_.service},
-               {"action", row_.name},
-               {"method", std::string(rest::method_name(request_.method))},
-               {"path", request_.path},
-               {"outcome", std::string(outcome)},
-               {"status", status},
-               {"org", call_.org().id},
-               {"resource", call_.target().resource_id},
-               {"account", who.account_id},
-               {"name", who.name},
-               {"credential", std::string(credential_name(who.credential))},
-               {"credential_id", who.credential_id}};
+  Json json;
+  json["time"] = base::format_time(call_.now());
+  json["request"] = request_.id;
+  json["peer"] = request_.peer;
+  json["service"] = row_.service;
+  json["action"] = row_.name;
+  json["method"] = rest::method_name(request_.method);
+  json["path"] = request_.path;
+  json["outcome"] = outcome;
+  json["status"] = status;
+  json["org"] = call_.org().id;
+  json["resource"] = call_.target().resource_id;
+  json["account"] = who.account_id;
+  json["name"] = who.name;
+  json["credential"] = credential_name(who.credential);
+  json["credential_id"] = who.credential_id;
   if (!who.on_behalf.empty()) json["on_behalf"] = who.on_behalf;
   if (const auto trace = request_.find_header("traceparent")) json["trace"] = std::string(*trace);
   if (error != nullptr) json["reason"] = std::string(error->reason);

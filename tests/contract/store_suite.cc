@@ -294,6 +294,27 @@ void changes_are_listed_without_gaps_in_commit_order(StoreEngine& engine) {
   CHECK_ERROR(Code::not_found, "changes_trimmed", changes(*store, 5));
 }
 
+void a_collection_outside_the_feed_takes_numbers_only(StoreEngine& engine) {
+  store::Options options = word_options();
+  options.collections.push_back({.name = "passing", .in_feed = false});
+  options.changes_kept = 4;
+  const auto store = engine.open(options);
+  put(*store, "a", "1");
+  CHECK_OK(try_put(*store, "p", "1", std::nullopt, "passing"));
+  put(*store, "b", "1");
+  std::vector<Change> all = UNWRAP(changes(*store, 0));
+  LONGS_EQUAL(2, all.size());
+  LONGS_EQUAL(1, all[0].sequence);
+  LONGS_EQUAL(3, all[1].sequence);
+  LONGS_EQUAL(3, last_change(*store));
+  for (int i = 0; i < 4; ++i) {
+    CHECK_OK(try_put(*store, "p", std::to_string(i), std::nullopt, "passing"));
+  }
+  LONGS_EQUAL(7, last_change(*store));
+  LONGS_EQUAL(0, UNWRAP(changes(*store, 3)).size());
+  CHECK_ERROR(Code::not_found, "changes_trimmed", changes(*store, 2));
+}
+
 void the_feed_is_trimmed_and_says_so(StoreEngine& engine) {
   store::Options options = word_options();
   options.changes_kept = 3;
@@ -336,6 +357,7 @@ void concurrent_writers_lose_no_increment(StoreEngine& engine) {
   const auto store = engine.open(word_options());
   put(*store, "count", "0");
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&store] {
       for (int done = 0; done < kEach; ++done) {
@@ -364,6 +386,7 @@ void writers_that_share_a_commit_fail_alone(StoreEngine& engine) {
   const auto store = engine.open(word_options());
   put(*store, "shared", "0");
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&store, i] {
       for (int k = 0; k < kEach; ++k) {

@@ -30,6 +30,7 @@ class StoreEngine {
   X(group, an_invalid_term_refuses_the_record_and_leaves_the_index) \
   X(group, finding_by_term_respects_the_range_of_keys)              \
   X(group, changes_are_listed_without_gaps_in_commit_order)         \
+  X(group, a_collection_outside_the_feed_takes_numbers_only)        \
   X(group, the_feed_is_trimmed_and_says_so)                         \
   X(group, keys_and_records_beyond_the_limits_are_refused)          \
   X(group, unknown_names_are_errors)                                \

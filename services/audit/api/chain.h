@@ -30,9 +30,9 @@ struct Head {
   std::string hash;            // 64 hex digits; empty before the first record
 };
 
-// The next line, with its line break; moves `head` on. `record` is JSON text of an object.
-// Errors: invalid_argument json_invalid.
-base::Result<std::string> make_line(Head& head, std::uint64_t sequence, std::string_view record);
+// The next line, with its line break; moves `head` on. Requires: `record` is an object in canonical
+// form, as base::dump_json writes it; it is taken as it is.
+std::string make_line(Head& head, std::uint64_t sequence, std::string_view record);
 base::Result<std::string> make_checkpoint(const Head& head, const sys::Ed25519Key& key,
                                           std::string_view key_id, std::string_view time);
 

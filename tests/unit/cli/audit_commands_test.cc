@@ -30,7 +30,7 @@ TEST_GROUP(AuditVerify) {
     for (const char* name : {"000000000001.jsonl", "000000000004.jsonl"}) {
       std::ofstream file(folder / name);
       for (int i = 0; i < 3; ++i) {
-        file << *services::audit::make_line(head, head.sequence + 1, R"({"action":"x"})");
+        file << services::audit::make_line(head, head.sequence + 1, R"({"action":"x"})");
       }
       file << *services::audit::make_checkpoint(head, *key, "k", "2026-01-31T08:00:00.000Z");
     }
