@@ -244,10 +244,7 @@ Result<Reply> poll(EventService& service, Reading reading, std::int64_t wait_s) 
   wish.attempt = [&engine = service.engine(), shared](bool is_last) -> Followers::Outcome {
     const auto found = read_on(engine, *shared);
     if (found && found->empty() && !is_last) return {};
-    if (!found)
-      return {base::dump_json({{"reason", std::string(found.error().reason)},
-                               {"message", found.error().detail}}),
-              true};
+    if (!found) return Followers::Outcome::failure(found.error());
     return {base::dump_json(show_page(*found, shared->cursor)), true};
   };
   Reply reply;

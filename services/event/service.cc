@@ -170,11 +170,11 @@ Result<void> EventService::check_right(Call& call, const std::string& channel, N
 Result<std::unique_ptr<Service>> make_event_service(const Json& config) {
   EventConfig made;
   std::int64_t retention_bytes = static_cast<std::int64_t>(made.system.retention_bytes);
-  std::int64_t retention_hours = 24 * 7;
+  std::int64_t retention_hours = std::int64_t{24} * 7;
   base::Fields fields(config);
   fields.optional("retention_bytes", retention_bytes, {.min = 1 << 20, .max = INT64_MAX});
   fields.optional("kafka_brokers", made.brokers, {.length_max = 2000});
-  fields.optional("retention_hours", retention_hours, {.min = 0, .max = 24 * 366 * 10});
+  fields.optional("retention_hours", retention_hours, {.min = 0, .max = std::int64_t{24} * 366 * 10});
   TRY(fields.finish(base::UnknownFields::refuse));
   made.system.retention_bytes = static_cast<std::uint64_t>(retention_bytes);
   made.system.retention_age = std::chrono::hours(retention_hours);

@@ -21,7 +21,7 @@
 #include "common/base/disk.h"
 #include "services/event/consumers.h"
 #include "services/event/engine.h"
-#include "services/event/followers.h"
+#include "services/framework/followers.h"
 #include "services/framework/host.h"
 #include "services/framework/service.h"
 #include "services/framework/stages.h"

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
-#include "services/event/followers.h"
+#include "services/framework/followers.h"
 #include "tests/support/check_result.h"
 #include "tests/support/services/rig.h"
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Those who wait for events: long polls and server-sent events, woken by what is appended.
+// Clients who wait for something to change: long polls and server-sent events.
 //
-// Used by service.cc and confluent.cc.
-// 1. Nothing polls: an attempt to read runs when its channel got events, and once more when a long
-// poll's time is over.
-// 2. Attempts of one follower never overlap; what is appended during one leads to another.
+// Used by the event service (channels that are appended to) and by meta (resources whose
+// configuration is watched).
+// 1. Nothing polls: an attempt to answer runs at first, when one of its channels is notified, and
+// once more when a long poll's time is over.
+// 2. Attempts of one follower never overlap; a notice during one leads to another.
 // Threads: follow, notify and stop from any; attempts on workers; streams on the loop.
 #pragma once
 
@@ -17,7 +18,7 @@
 #include "common/rest/http.h"
 #include "services/framework/host.h"
 
-namespace services::event {
+namespace services {
 
 inline constexpr std::size_t kFollowersMax = 1000;
 
@@ -26,6 +27,8 @@ class Followers {
   struct Outcome {
     std::string bytes;  // for the client, may be empty
     bool is_done = false;
+    // The end of a poll that failed; its status has been sent, so the body says it.
+    static Outcome failure(const base::Error& error);
   };
   struct Wish {
     std::set<std::string> channels;
@@ -55,4 +58,4 @@ class Followers {
   std::shared_ptr<State> state_;  // shared with work under way
 };
 
-}  // namespace services::event
+}  // namespace services

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "services/event/followers.h"
+#include "services/framework/followers.h"
 
-namespace services::event {
+#include <nlohmann/json.hpp>
+
+#include "common/base/json.h"
+
+namespace services {
 
 using base::Code;
 using base::Error;
@@ -95,11 +99,16 @@ struct Followers::State : std::enable_shared_from_this<Followers::State> {
   bool is_stopped = false;
 };
 
+Followers::Outcome Followers::Outcome::failure(const Error& error) {
+  return {base::dump_json({{"reason", std::string(error.reason)}, {"message", error.detail}}),
+          true};
+}
+
 Followers::Followers(Host& host) : state_(std::make_shared<State>(host)) {}
 
 Result<std::shared_ptr<rest::ByteStream>> Followers::follow(Wish wish) {
   if (state_->count >= kFollowersMax)
-    return Error{Code::throttled, "1000 clients wait for events already", "too_many_followers"};
+    return Error{Code::throttled, "1000 clients wait already", "too_many_followers"};
   auto stream = std::make_shared<rest::ByteStream>(8 << 20);
   const std::uint64_t id = state_->next++;
   ++state_->count;
@@ -123,4 +132,4 @@ void Followers::stop() {
   for (const std::uint64_t id : ids) state_->end(id);
 }
 
-}  // namespace services::event
+}  // namespace services
