@@ -67,6 +67,7 @@ struct NumberLimits {
 class Fields {
  public:
   explicit Fields(const Json& object, std::string pointer = "");
+  explicit Fields(Json&&, std::string = "") = delete;  // it would be gone before it is read
 
   void required(std::string_view name, std::string& out, TextLimits limits = {});
   void optional(std::string_view name, std::string& out, TextLimits limits = {});

@@ -93,7 +93,7 @@ constexpr Builtin kBuiltin[] = {
      "actions:json strict:boolean priority:int mode:string fail:string overridable:boolean"},
     {"", "R.Rule::Event", "R.Rule", "", "", "", "", "lambda:resource::uuid::link>R.Node::Lambda"},
     {"", "R.Rule::Limit", "R.Rule", "", "", "", "", ""},
-    {"", "R.Rule::Config", "R.Rule", "", "", "", "", "keys:string::list"},
+    {"", "R.Rule::Config", "R.Rule", "", "", "", "", ""},
     {"", "R.Entitlement", "R.Resource", "entitlements", "entitlement", "",
      "R.Organization R.Workspace R.Environment R.Node::Lambda R.Container R.Api",
      "action!:string identities:json value:string"},

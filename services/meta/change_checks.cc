@@ -26,7 +26,7 @@ Result<std::string> rule_key(const Work& work, std::string_view policy, std::str
 
 Result<void> check_links(const Work& work, const Resource& resource, const ResourceType& type) {
   for (const Edge& edge : edges_of(type, resource.properties)) {
-    const auto wrong = [&edge](std::string what) {
+    const auto wrong = [&edge](const std::string& what) {
       return Error{Code::invalid_argument, edge.property + " leads to " + edge.target + what,
                    "link_unknown", 0, base::child_pointer("/properties", edge.property)};
     };
@@ -49,7 +49,8 @@ Result<void> check_config(const Work& work, const Resource& resource) {
   const auto own = TRY(config::read_entries(resource.properties));
   if (own.empty()) return {};
   const auto above = TRY(read_levels(work.call.read(), resource.path));
-  return config::check_final(above, own, facts_of(resource));
+  TRY(config::check_final(above, own, facts_of(resource)));
+  return check_config_rules(work, resource, own);
 }
 
 Result<Link> find_owner(const Work& work, std::string_view id) {

@@ -4,6 +4,9 @@
 // Used by the changes of meta only.
 #pragma once
 
+#include <vector>
+
+#include "services/meta/config/lattice.h"
 #include "services/meta/work.h"
 
 namespace services::meta {
@@ -15,6 +18,10 @@ base::Result<void> check_links(const Work& work, const Resource& resource,
 // Its configuration can be read and sets nothing that is final above. Errors: config_invalid,
 // config_final.
 base::Result<void> check_config(const Work& work, const Resource& resource);
+// The configuration that it says keeps to the rules of its place and of all above; the verdict is
+// explained and audited. In policy_stage.cc. Errors: failed_precondition policy_denied.
+base::Result<void> check_config_rules(const Work& work, const Resource& resource,
+                                      const std::vector<config::Entry>& own);
 // Who gives a container another provider than `before` (properties; null for a new one) may see
 // it. Errors: permission_denied entitlement_missing.
 base::Result<void> check_provider(const Work& work, const base::Json& before, const Resource& next);

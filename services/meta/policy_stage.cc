@@ -4,7 +4,9 @@
 #include <set>
 
 #include "common/base/text.h"
+#include "services/meta/change_checks.h"
 #include "services/meta/changes.h"
+#include "services/meta/config_stage.h"
 #include "services/meta/json_patch.h"
 #include "services/meta/work.h"
 #include "services/policy/api/evaluate.h"
@@ -71,6 +73,15 @@ Result<std::vector<policy::Rule>> read_rules(store::Reader& reader, const Target
   return rules;
 }
 
+// A verdict goes into what the call explains and into its audit record.
+Result<void> pronounce(Call& call, const policy::Verdict& verdict) {
+  if (verdict.lines.empty()) return {};
+  call.explain("policy", policy::lines_json(verdict.lines));
+  call.audit("policy", policy::lines_json(verdict.lines));
+  if (!verdict.denied) return {};
+  return Error{Code::failed_precondition, verdict.text, "policy_denied"};
+}
+
 // The resource as it would be after the call, as far as its body tells.
 Result<Json> payload_of(store::Reader& reader, const Call& call, std::string_view verb) {
   const Json& body = call.body();
@@ -124,10 +135,6 @@ policy::Lookup lookup_in(store::Reader& reader, const Catalogue& types, const Js
   };
 }
 
-Error denied(const policy::Verdict& verdict) {
-  return Error{Code::failed_precondition, verdict.text, "policy_denied"};
-}
-
 // The message of an event rule (services.md 6.5).
 Json rule_event(const Call& call, const std::string& id, std::string_view event,
                 const policy::Rule& rule, const Json& payload) {
@@ -167,7 +174,34 @@ Result<Asked> ask(Meta& meta, store::Reader& reader, const Call& call) {
   return asked;
 }
 
+// What an entry leads to: its own value, wherever below it holds, or what is in force with it.
+std::optional<Json> value_said(const config::Entry& entry, const config::View& view) {
+  if (entry.mode == config::Mode::set) return entry.value;
+  const auto value = view.find(entry.key);
+  if (value == view.end() || !value->second.present) return std::nullopt;
+  return value->second.value;
+}
+
 }  // namespace
+
+Result<void> check_config_rules(const Work& work, const Resource& resource,
+                                const std::vector<config::Entry>& own) {
+  if (!work.meta.concerns("")) return {};
+  store::Reader& reader = work.call.read();
+  // What is being made is not there yet, and has no rules of its own.
+  const bool is_new = !TRY(find_resource(reader, resource.id));
+  const std::string& place = is_new ? resource.parent_id : resource.id;
+  const auto rules = TRY(read_rules(reader, {work.call.org(), place, ""}));
+  if (rules.empty()) return {};
+  const config::View view = TRY(effective_config(reader, resource));
+  for (const config::Entry& entry : own) {
+    const auto lookup = [&](const policy::Rule&, std::string_view) -> Result<std::optional<Json>> {
+      return value_said(entry, view);
+    };
+    TRY(pronounce(work.call, policy::judge_config(rules, entry.key, lookup)));
+  }
+  return {};
+}
 
 bool Meta::concerns(std::string_view) { return rules_; }
 
@@ -175,13 +209,9 @@ Result<void> Meta::limits(Call& call) {
   if (!rules_ || !is_ours(call)) return {};
   const Asked asked = TRY(ask(*this, call.read(), call));
   if (asked.rules.empty()) return {};
-  const policy::Verdict verdict = policy::judge(
-      asked.rules, asked.action, lookup_in(call.read(), *asked.types, asked.payload, asked.action));
-  if (verdict.lines.empty()) return {};
-  call.explain("policy", policy::lines_json(verdict.lines));
-  call.audit("policy", policy::lines_json(verdict.lines));
-  if (verdict.denied) return denied(verdict);
-  return {};
+  return pronounce(
+      call, policy::judge(asked.rules, asked.action,
+                          lookup_in(call.read(), *asked.types, asked.payload, asked.action)));
 }
 
 Result<bool> Meta::before(Call& call) {

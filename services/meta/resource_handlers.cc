@@ -71,6 +71,7 @@ bool is_identity(std::string_view rest) {
 Result<Reply> list_resources(Meta& meta, Call& call) {
   const Work work = TRY(Work::begin(meta, call));
   const std::string rest = collection_of(call);
+  if (call.query("limit") || call.query("cursor")) return page_reply(work, rest);
   std::vector<Stored> list = TRY(list_at(work, rest));
   list = TRY(visible(work, std::move(list)));
   return list_reply(work, std::move(list));

@@ -29,7 +29,8 @@ Meta::Meta() {
 Meta::~Meta() = default;
 
 Result<std::unique_ptr<Service>> Meta::make(const Json& config) {
-  base::Fields fields(config.is_null() ? Json::object() : config);
+  const Json settings = config.is_null() ? Json::object() : config;
+  base::Fields fields(settings);
   TRY(fields.finish(base::UnknownFields::refuse));
   return std::unique_ptr<Service>(std::make_unique<Meta>());
 }
@@ -49,7 +50,19 @@ Result<void> Meta::start(Host& host) {
   });
   if (!looked) return looked.error();
   add_action_runner(*this, host);
+  watchers_ = std::make_unique<Followers>(host);
+  host.subscribe("meta.watchers", "meta.", [this](const Event& event) -> Result<void> {
+    if (watchers_->size() == 0) return {};
+    const Json payload = TRY(base::parse_json(event.payload, {.bytes_max = 16 << 20}));
+    const auto id = payload.find("id");
+    if (id != payload.end() && id->is_string()) watchers_->notify(id->get<std::string>());
+    return {};
+  });
   return start_sync(*this, host);
+}
+
+void Meta::stop() {
+  if (watchers_) watchers_->stop();
 }
 
 Json Meta::health() { return {{"status", "ok"}}; }

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "services/framework/followers.h"
 #include "services/framework/host.h"
 #include "services/framework/service.h"
 #include "services/framework/stages.h"
@@ -43,6 +44,7 @@ class Meta final : public Service,
   std::vector<store::Collection> collections() const override { return meta_collections(); }
   void actions(ActionTable& table) override;
   base::Result<void> start(Host& host) override;
+  void stop() override;
   base::Json health() override;
 
   // ---- stages (entitlement_stage.cc, config_stage.cc, policy_stage.cc)
@@ -75,6 +77,8 @@ class Meta final : public Service,
   // Errors: unavailable identities_absent when security is not hosted.
   base::Result<Identities*> identities();
   Host& host() { return *host_; }
+  // Those who wait for a configuration to change, by the ids of the resources that say it.
+  Followers& watchers() { return *watchers_; }
   void note_rule() { rules_ = true; }
   // Within the transaction that changes a container; nothing when nobody runs them here.
   base::Result<void> tell_runner(Call& call, std::string_view verb, const Resource& container);
@@ -86,6 +90,7 @@ class Meta final : public Service,
   std::shared_ptr<const Catalogue> builtin_;
   std::deque<std::string> names_;
   Host* host_ = nullptr;
+  std::unique_ptr<Followers> watchers_;
   ContainerRunner* runner_ = nullptr;
   std::unique_ptr<Identities> mirror_;  // of security, when that is hosted
   std::mutex mutex_;

@@ -22,6 +22,8 @@ namespace {
 
 using Row = Action<Meta>;
 
+constexpr std::int64_t kWatchSecondsMax = 60;
+
 Result<Stored> target_resource(const Work& work) {
   return get_resource(work.call.read(), work.call.target().resource_id);
 }
@@ -117,6 +119,46 @@ Result<Reply> show_config(Meta& meta, Call& call) {
     return unchanged;
   }
   return Reply::json(shown);
+}
+
+// What is in force for a resource: nothing when that is what `known` names.
+Result<std::optional<Json>> config_beside(store::Reader& reader, const std::string& id,
+                                          const std::string& known) {
+  const Stored stored = TRY(get_resource(reader, id));
+  const Resource resource = TRY(read_stored(stored.id, stored.text));
+  const config::View view = TRY(effective_config(reader, resource));
+  if (config::view_hash(view) == known) return std::optional<Json>();
+  return std::optional<Json>(config::view_json(view, config::Explain::no));
+}
+
+// ?version=HASH&wait=SECONDS: answers when what is in force is something else than that, and with
+// the same when the time is over.
+Result<Reply> watch_config(Meta& meta, Call& call) {
+  const Work work = TRY(Work::begin(meta, call));
+  const Stored stored = TRY(target_resource(work));
+  const Header header = TRY(stored.header());
+  const std::int64_t wait = TRY(number_in_query(call, "wait", 0, kWatchSecondsMax));
+  const std::string known = wait == 0 ? std::string() : call.query("version").value_or("");
+  const auto now = TRY(config_beside(call.read(), stored.id, known));
+  if (now) return Reply::json(*now);
+  Followers::Wish wish;
+  wish.channels = {stored.id};
+  for (const std::string_view ancestor : header.ancestors()) wish.channels.emplace(ancestor);
+  wish.wait = std::chrono::seconds(wait);
+  wish.attempt = [&store = meta.host().store(), id = stored.id,
+                  known](bool is_last) -> Followers::Outcome {
+    std::optional<Json> found;
+    const auto read = store.read([&](store::Reader& reader) -> Result<void> {
+      found = TRY(config_beside(reader, id, is_last ? std::string() : known));
+      return {};
+    });
+    if (!read) return Followers::Outcome::failure(read.error());
+    return found ? Followers::Outcome{base::dump_json(*found), true} : Followers::Outcome{};
+  };
+  Reply reply;
+  reply.headers["Content-Type"] = "application/json";
+  reply.stream = TRY(meta.watchers().follow(std::move(wish)));
+  return reply;
 }
 
 Result<Reply> put_config(Meta& meta, Call& call) {
@@ -474,6 +516,8 @@ constexpr Around kAround[] = {
      "merged environment variables"},
     {rest::Method::get, "config", "resource.config", "resource.view", show_config,
      "configuration, with ?effective=true what is in force"},
+    {rest::Method::get, "config/watch", "config.watch", "resource.view", watch_config,
+     "waits until what is in force is no longer ?version=, up to ?wait= seconds"},
     {rest::Method::put, "config", "config.update", "resource.update", put_config,
      "replace the configuration said here"},
     {rest::Method::get, "history", "resource.history", "resource.view", show_history,

@@ -22,9 +22,11 @@ std::string pair(std::string_view first, std::string_view second) {
   return std::string(first) + "/" + std::string(second);
 }
 
-// Names are longer than an index term may be.
+// Names of one place stand together in the index, so that a commit of several writes few pages. One
+// that is longer than a term may be is found by its digest.
 std::string name_term(std::string_view parent, std::string_view rest, std::string_view name) {
-  return derived_id(pair(pair(parent, rest), name));
+  std::string term = pair(pair(parent, rest), name);
+  return term.size() <= store::kTermBytesMax ? term : derived_id(term);
 }
 
 // A collection whose terms come from the header alone.
@@ -61,6 +63,19 @@ Result<std::vector<Stored>> list_by(store::Reader& reader, std::string_view inde
     }
     range.after = found.back().id;
   }
+}
+
+Result<std::vector<Stored>> list_by(store::Reader& reader, std::string_view index,
+                                    std::string_view term, Part* part) {
+  if (part == nullptr) return list_by(reader, index, term);
+  std::vector<Stored> found;
+  const store::Range range{.after = part->after, .limit = part->limit};
+  for (store::Record& record : TRY(reader.find_by(kResources, index, term, range))) {
+    found.push_back({std::move(record.key), std::move(record.value)});
+  }
+  part->at_end = found.size() < part->limit;
+  if (!found.empty()) part->after = found.back().id;
+  return found;
 }
 
 Error unknown(std::string_view id) {
@@ -133,7 +148,7 @@ std::vector<store::Collection> meta_collections() {
     return header.parent.empty() ? std::vector<std::string>()
                                  : std::vector<std::string>{std::string(header.parent)};
   }));
-  resources.indexes.push_back(header_index("name", [](const Header& header) {
+  resources.indexes.push_back(header_index("named", [](const Header& header) {
     return std::vector<std::string>{name_term(header.parent, header.rest, header.name)};
   }));
   resources.indexes.push_back(header_index("org", [](const Header& header) {
@@ -151,8 +166,12 @@ std::vector<store::Collection> meta_collections() {
                               }
                               return ids;
                             }});
-  return {resources, {std::string(kHistory)}, {std::string(kCounts)}, {std::string(kRules)},
-          grants,    {std::string(kState)}};
+  return {resources,
+          {std::string(kHistory)},
+          {.name = std::string(kCounts), .in_feed = false},
+          {std::string(kRules)},
+          grants,
+          {std::string(kState)}};
 }
 
 Result<std::optional<Stored>> find_resource(store::Reader& reader, std::string_view id) {
@@ -169,8 +188,8 @@ Result<Stored> get_resource(store::Reader& reader, std::string_view id) {
 }
 
 Result<std::vector<Stored>> list_children(store::Reader& reader, std::string_view parent,
-                                          std::string_view rest) {
-  return list_by(reader, "place", pair(parent, rest));
+                                          std::string_view rest, Part* part) {
+  return list_by(reader, "place", pair(parent, rest), part);
 }
 
 Result<std::vector<Stored>> list_children(store::Reader& reader, std::string_view parent) {
@@ -178,8 +197,8 @@ Result<std::vector<Stored>> list_children(store::Reader& reader, std::string_vie
 }
 
 Result<std::vector<Stored>> list_org(store::Reader& reader, std::string_view org,
-                                     std::string_view rest) {
-  return list_by(reader, "org", pair(org, rest));
+                                     std::string_view rest, Part* part) {
+  return list_by(reader, "org", pair(org, rest), part);
 }
 
 Result<std::vector<Stored>> list_all(store::Reader& reader, std::string_view rest) {
@@ -192,7 +211,7 @@ Result<std::vector<Stored>> list_holders(store::Reader& reader, std::string_view
 
 Result<std::optional<Stored>> find_name(store::Reader& reader, std::string_view parent,
                                         std::string_view rest, std::string_view name) {
-  for (Stored& found : TRY(list_by(reader, "name", name_term(parent, rest, name)))) {
+  for (Stored& found : TRY(list_by(reader, "named", name_term(parent, rest, name)))) {
     const Header header = TRY(found.header());
     if (header.parent == parent && header.rest == rest && header.name == name) {
       return std::optional<Stored>(std::move(found));

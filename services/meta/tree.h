@@ -43,14 +43,21 @@ struct Stored {
 base::Result<std::optional<Stored>> find_resource(store::Reader& reader, std::string_view id);
 base::Result<Stored> get_resource(store::Reader& reader, std::string_view id);
 
-// Directly under `parent`, of one collection. In order of id.
+// A part of a list: at most `limit` entries behind the id `after`. Reading it moves `after` on.
+struct Part {
+  std::string after = {};
+  std::size_t limit = 0;
+  bool at_end = false;
+};
+
+// Directly under `parent`, of one collection. In order of id. All, or a part.
 base::Result<std::vector<Stored>> list_children(store::Reader& reader, std::string_view parent,
-                                                std::string_view rest);
+                                                std::string_view rest, Part* part = nullptr);
 // All that stands directly under `parent`.
 base::Result<std::vector<Stored>> list_children(store::Reader& reader, std::string_view parent);
 // Of one collection anywhere in an organisation, without its sub-organisations.
 base::Result<std::vector<Stored>> list_org(store::Reader& reader, std::string_view org,
-                                           std::string_view rest);
+                                           std::string_view rest, Part* part = nullptr);
 // Of one collection, everywhere.
 base::Result<std::vector<Stored>> list_all(store::Reader& reader, std::string_view rest);
 base::Result<std::optional<Stored>> find_name(store::Reader& reader, std::string_view parent,

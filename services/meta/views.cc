@@ -2,9 +2,11 @@
 #include "services/meta/views.h"
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "common/base/text.h"
 #include "services/meta/entitlements.h"
 #include "services/meta/json_patch.h"
 
@@ -41,6 +43,27 @@ Result<std::vector<Stored>> list_providers(const Work& work, const Header& place
   return list;
 }
 
+// A part of a list that is short, and read whole.
+std::vector<Stored> cut(std::vector<Stored> list, Part* part) {
+  if (part == nullptr) return list;
+  std::sort(list.begin(), list.end(), [](const Stored& a, const Stored& b) { return a.id < b.id; });
+  std::erase_if(list, [part](const Stored& stored) { return stored.id <= part->after; });
+  part->at_end = list.size() <= part->limit;
+  if (!part->at_end) list.resize(part->limit);
+  if (!list.empty()) part->after = list.back().id;
+  return list;
+}
+
+// The address of the page behind `last`, relative to that of the call.
+std::string next_page(const Call& call, std::string_view last) {
+  std::string query = "?cursor=" + std::string(last);
+  for (const auto& [name, value] : call.request().query) {
+    if (name == "cursor") continue;
+    query += "&" + base::percent_encode(name) + "=" + base::percent_encode(value);
+  }
+  return query;
+}
+
 // "CaaS", "CaaS::DCOS", a whole name or an id.
 bool is_of_type(const Catalogue& types, const Header& header, std::string_view wanted) {
   const auto named = types.get(wanted);
@@ -71,11 +94,14 @@ Result<Json> version_json(const Work& work, const Stored& stored, const Resource
 
 }  // namespace
 
-Result<std::vector<Stored>> list_at(const Work& work, std::string_view rest) {
+Result<std::vector<Stored>> list_at(const Work& work, std::string_view rest, Part* part) {
   store::Reader& reader = work.call.read();
   const Stored place = TRY(get_resource(reader, work.call.target().resource_id));
   const Header header = TRY(place.header());
-  if (rest == "providers") return list_providers(work, header, place.id);
+  if (rest == "providers") {
+    std::vector<Stored> providers = TRY(list_providers(work, header, place.id));
+    return cut(std::move(providers), part);
+  }
   const ResourceType* type = work.types->find_rest(rest);
   if (type == nullptr) {
     return Error{Code::not_found, "there is no collection '" + std::string(rest) + "'",
@@ -87,12 +113,12 @@ Result<std::vector<Stored>> list_at(const Work& work, std::string_view rest) {
     std::vector<Stored> one;
     std::optional<Stored> found = TRY(find_name(reader, place.id, rest, *name));
     if (found) one.push_back(*std::move(found));
-    return one;
+    return cut(std::move(one), part);
   }
   if (is_of_place(rest) || (direct && header.rest != "orgs")) {
-    return list_children(reader, place.id, rest);
+    return list_children(reader, place.id, rest, part);
   }
-  std::vector<Stored> list = TRY(list_org(reader, header.org, rest));
+  std::vector<Stored> list = TRY(list_org(reader, header.org, rest, part));
   if (header.rest == "orgs") return list;
   const std::string& id = place.id;
   std::erase_if(list, [&id](const Stored& stored) {
@@ -117,15 +143,43 @@ Result<std::vector<Stored>> visible(const Work& work, std::vector<Stored> list) 
   return seen;
 }
 
-Result<Reply> list_reply(const Work& work, std::vector<Stored> list) {
-  const bool expand = TRY(work.call.flag("expand"));
+Result<std::vector<Stored>> asked_for(const Work& work, std::vector<Stored> list) {
   const std::optional<std::string> type = work.call.query("type");
   const std::optional<std::string> name = work.call.query("name");
-  std::string text = "[";
-  for (const Stored& stored : list) {
+  if (!type && !name) return list;
+  std::vector<Stored> asked;
+  for (Stored& stored : list) {
     const Header header = TRY(stored.header());
     if (type && !is_of_type(*work.types, header, *type)) continue;
     if (name && name->find('*') == std::string::npos && header.name != *name) continue;
+    asked.push_back(std::move(stored));
+  }
+  return asked;
+}
+
+Result<Reply> page_reply(const Work& work, std::string_view rest) {
+  const rest::Page page = TRY(rest::read_page(work.call.request()));
+  Part part{.after = page.after, .limit = page.limit};
+  std::vector<Stored> list;
+  while (list.size() < page.limit && !part.at_end) {
+    std::vector<Stored> some = TRY(list_at(work, rest, &part));
+    some = TRY(visible(work, std::move(some)));
+    some = TRY(asked_for(work, std::move(some)));
+    std::move(some.begin(), some.end(), std::back_inserter(list));
+  }
+  const bool has_more = list.size() > page.limit || !part.at_end;
+  if (list.size() > page.limit) list.resize(page.limit);
+  const std::string last = list.empty() ? part.after : list.back().id;
+  Reply reply = TRY(list_reply(work, std::move(list)));
+  if (!has_more) return reply;
+  return std::move(reply).with("Link", "<" + next_page(work.call, last) + ">; rel=\"next\"");
+}
+
+Result<Reply> list_reply(const Work& work, std::vector<Stored> list) {
+  const bool expand = TRY(work.call.flag("expand"));
+  list = TRY(asked_for(work, std::move(list)));
+  std::string text = "[";
+  for (const Stored& stored : list) {
     if (text.size() > 1) text += ',';
     if (expand) {
       text += TRY(shown(work, stored));

@@ -13,14 +13,23 @@
 namespace services::meta {
 
 // The resources of a collection at the target: those directly under it, those of the whole
-// organisation, or, for providers, also those of its ancestors.
-base::Result<std::vector<Stored>> list_at(const Work& work, std::string_view rest);
+// organisation, or, for providers, also those of its ancestors. All, or those of a part, which may
+// be none though there are more behind it.
+base::Result<std::vector<Stored>> list_at(const Work& work, std::string_view rest,
+                                          Part* part = nullptr);
 
 // The list without what an explicit grant hides from the caller.
 base::Result<std::vector<Stored>> visible(const Work& work, std::vector<Stored> list);
 
+// The list without what ?type= and ?name= do not ask for.
+base::Result<std::vector<Stored>> asked_for(const Work& work, std::vector<Stored> list);
+
 // A JSON array: whole resources with ?expand=true, links without. ?type= and ?name= filter.
 base::Result<Reply> list_reply(const Work& work, std::vector<Stored> list);
+
+// The page of a collection at the target that ?limit= and ?cursor= ask for, in order of id; the
+// header Link names the next one (RFC 8288).
+base::Result<Reply> page_reply(const Work& work, std::string_view rest);
 
 // One resource with its ETag, or with ?at= as it was then.
 base::Result<Reply> resource_reply(const Work& work, const Stored& stored, int status = 200);

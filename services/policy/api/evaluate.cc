@@ -41,12 +41,14 @@ void sort(std::vector<Rule>& rules) {
   });
 }
 
-// Whether a deeper limit rule on the same property stands in for `rule`.
-bool is_overridden(const Rule& rule, const std::vector<Rule>& rules, std::string_view action) {
+using About = std::function<bool(const Rule&)>;
+
+// Whether a deeper rule about the same, on the same property, stands in for `rule`.
+bool is_overridden(const Rule& rule, const std::vector<Rule>& rules, const About& about) {
   if (!rule.overridable) return false;
   return std::any_of(rules.begin(), rules.end(), [&](const Rule& other) {
-    return other.depth > rule.depth && other.kind == Kind::limit && other.mode == Mode::enforce &&
-           other.match(action) != nullptr && other.predicate->property == rule.predicate->property;
+    return other.depth > rule.depth && other.mode == Mode::enforce && about(other) &&
+           other.predicate->property == rule.predicate->property;
   });
 }
 
@@ -70,26 +72,13 @@ std::string_view outcome_name(Outcome outcome) {
   return "";
 }
 
-}  // namespace
-
-Json lines_json(const std::vector<Line>& lines) {
-  Json out = Json::array();
-  for (const Line& line : lines) {
-    out.push_back({{"rule", line.rule},
-                   {"rule_id", line.rule_id},
-                   {"defined_at", line.at},
-                   {"outcome", line.outcome},
-                   {"detail", line.detail}});
-  }
-  return out;
-}
-
-Verdict judge(std::vector<Rule> rules, std::string_view action, const Lookup& lookup) {
+// The rules that `about` takes; each has a predicate.
+Verdict judge_those(std::vector<Rule> rules, const About& about, const Lookup& lookup) {
   sort(rules);
   Verdict verdict;
   for (const Rule& rule : rules) {
-    if (rule.kind != Kind::limit || rule.match(action) == nullptr) continue;
-    if (is_overridden(rule, rules, action)) {
+    if (!about(rule)) continue;
+    if (is_overridden(rule, rules, about)) {
       verdict.lines.push_back(line_of(rule, "overridden", "a deeper rule stands in for it"));
       continue;
     }
@@ -107,6 +96,34 @@ Verdict judge(std::vector<Rule> rules, std::string_view action, const Lookup& lo
     verdict.text = rule.predicate->text();
   }
   return verdict;
+}
+
+}  // namespace
+
+Json lines_json(const std::vector<Line>& lines) {
+  Json out = Json::array();
+  for (const Line& line : lines) {
+    out.push_back({{"rule", line.rule},
+                   {"rule_id", line.rule_id},
+                   {"defined_at", line.at},
+                   {"outcome", line.outcome},
+                   {"detail", line.detail}});
+  }
+  return out;
+}
+
+Verdict judge(std::vector<Rule> rules, std::string_view action, const Lookup& lookup) {
+  const About about = [action](const Rule& rule) {
+    return rule.kind == Kind::limit && rule.match(action) != nullptr;
+  };
+  return judge_those(std::move(rules), about, lookup);
+}
+
+Verdict judge_config(std::vector<Rule> rules, std::string_view key, const Lookup& lookup) {
+  const About about = [key](const Rule& rule) {
+    return rule.kind == Kind::config && rule.predicate->property == key;
+  };
+  return judge_those(std::move(rules), about, lookup);
 }
 
 Firing fire(std::vector<Rule> rules, std::string_view action, const Lookup& lookup) {

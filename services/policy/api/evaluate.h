@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decides by rules: limit rules deny, event rules fire. Pure; the caller looks values up.
+// Decides by rules: limit and config rules deny, event rules fire. Pure; the caller looks values
+// up.
 //
 // Used by the Policy stage in meta and by the replay of draft rules.
 // 1. Rules of all ancestors count. One that fails denies, whatever the others say; so a child's
@@ -43,6 +44,9 @@ struct Verdict {
 
 // Limit rules that match `action`.
 Verdict judge(std::vector<Rule> rules, std::string_view action, const Lookup& lookup);
+
+// Config rules about `key`, whose value is looked up.
+Verdict judge_config(std::vector<Rule> rules, std::string_view key, const Lookup& lookup);
 
 // Event rules that match `action` ("container.create.pre") and whose predicate holds, in the order
 // in which they fire. An event rule that cannot be evaluated is in `failed`, unless it fails open.

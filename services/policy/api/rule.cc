@@ -260,8 +260,8 @@ Result<Rule> read_rule(const Json& resource) {
   TRY(fields.finish(base::UnknownFields::ignore));
   if (logic != nullptr && !logic->empty()) rule.predicate = TRY(read_predicate(*logic));
   TRY(read_effect(filter, rule));
-  if (rule.kind == Kind::limit && !rule.predicate) {
-    return wrong("/properties/eval_logic", "a limit rule needs eval_logic");
+  if (rule.kind != Kind::event && !rule.predicate) {
+    return wrong("/properties/eval_logic", "a limit or config rule needs eval_logic");
   }
   if (rule.kind != Kind::config && rule.matches.empty()) {
     return wrong("/properties/match_actions", "a rule needs an action to match");

@@ -38,7 +38,8 @@ std::string_view operator_name(Operator op);
 base::Result<bool> compare(const base::Json& value, Operator op, const base::Json& limit);
 
 struct Predicate {
-  std::string property;  // "container.properties.num_instances", "containers.count"
+  std::string property;  // "container.properties.num_instances", "containers.count"; a config
+                         // rule's key, "tls" or "env/NAME"
   Operator op = Operator::equals;
   base::Json limit;
   std::string text() const;

@@ -2,6 +2,7 @@
 #include "common/base/json.h"
 
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "tests/support/check_result.h"
 
@@ -21,6 +22,8 @@ TEST(JsonText, limits_name_what_was_exceeded) {
   }
   CHECK_OK(base::parse_json("// comment\n{}", {}, base::JsonComments::ignore));
 }
+
+static_assert(!std::is_constructible_v<Fields, Json>);  // it refers to what it is given
 
 TEST_GROUP(JsonFields){};
 

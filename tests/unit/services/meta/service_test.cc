@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/meta/service.h"
 
+#include <condition_variable>
+#include <deque>
+#include <mutex>
 #include <set>
 
 #include "tests/unit/services/meta/service_rig.h"
@@ -16,6 +19,62 @@ std::set<std::string> names_in(const base::Json& list) {
 }  // namespace
 
 TEST_GROUP_BASE(Meta, MetaRig){};
+
+// With a loop that the test turns.
+TEST_GROUP_BASE(MetaWatch, MetaRig) {
+  void post(const std::function<void()>& work) override {
+    const std::lock_guard lock(mutex);
+    posted.push_back(work);
+    changed.notify_one();
+  }
+  base::Json answer_of(rest::ByteStream & stream) {
+    while (!stream.is_finished()) {
+      std::unique_lock lock(mutex);
+      CHECK(changed.wait_for(lock, std::chrono::seconds(20), [this] { return !posted.empty(); }));
+      const std::function<void()> work = std::move(posted.front());
+      posted.pop_front();
+      lock.unlock();
+      work();
+    }
+    std::string bytes(stream.waiting(), '\0');
+    bytes.resize(stream.take(bytes.data(), bytes.size()));
+    return UNWRAP(base::parse_json(bytes));
+  }
+  std::mutex mutex;  // of the two below
+  std::condition_variable changed;
+  std::deque<std::function<void()>> posted;
+};
+
+TEST(MetaWatch, a_watch_is_answered_when_an_ancestor_says_something_else) {
+  plant();
+  const std::string watch = "GET /root/containers/$web/config/watch";
+  const Answer now = call("admin", watch);
+  must(now, 200);
+  const std::string newer = watch + "?wait=60&version=";
+  CHECK(call("admin", newer + "other").raw.stream == nullptr);
+  const Answer waits = call("admin", newer + now.at("/hash"));
+  CHECK(waits.raw.stream != nullptr);
+  must(call("admin", "PATCH /root/workspaces/$ws",
+            R"([{"op":"replace","path":"/description","value":"says nothing of it"}])"),
+       200);
+  must(call("admin", "PUT /root/environments/$env/config", R"({"size":{"value":3}})"), 200);
+  const base::Json found = answer_of(*waits.raw.stream);
+  LONGS_EQUAL(3, found["values"]["size"].get<int>());
+  CHECK(found["hash"] != now.at("/hash"));
+}
+
+TEST(MetaWatch, a_watch_ends_with_what_it_watches) {
+  plant();
+  const std::string watch = "GET /root/containers/$web/config/watch";
+  const Answer now = call("admin", watch);
+  const Answer waits = call("admin", watch + "?wait=60&version=" + now.at("/hash"));
+  CHECK(waits.raw.stream != nullptr);
+  must(call("admin", "DELETE /root/containers/$web"), 204);
+  STRCMP_EQUAL("resource_unknown",
+               answer_of(*waits.raw.stream)["reason"].get<std::string>().c_str());
+  must(call("admin", watch), 404);
+  must(call("admin", "GET /root/environments/$env/config/watch?wait=61"), 400);
+}
 
 TEST(Meta, no_two_rows_are_the_same) {
   services::ActionTable table;
@@ -167,6 +226,43 @@ TEST(Meta, deleting_asks_children_and_links) {
   must(call("admin", "DELETE /root/providers/$caas"), 204);
 }
 
+TEST(Meta, collections_come_in_pages) {
+  plant();
+  std::set<std::string> made = {"web"};
+  for (int i = 0; i < 6; ++i) {
+    const std::string name = "c" + std::to_string(i);
+    make(name, "/root/environments/$env/containers",
+         R"({"name":")" + name + R"(","properties":{"provider":{"id":"$caas"}}})");
+    made.insert(name);
+  }
+  make("other", "/root/workspaces/$ws/environments",
+       R"({"name":"other","properties":{"environment_type":"test"}})");
+  make("elsewhere", "/root/environments/$other/containers",
+       R"({"name":"elsewhere","properties":{"provider":{"id":"$caas"}}})");
+  // Directly, and of the whole organisation, of which the workspace's are picked.
+  for (const auto& [place, more] : {std::pair("/root/environments/$env/containers", 0),
+                                    {"/root/workspaces/$ws/containers", 1}}) {
+    std::set<std::string> seen;
+    std::string query = "?limit=3";
+    int pages = 0;
+    for (; !query.empty(); ++pages) {
+      const Answer page = call("admin", "GET " + std::string(place) + query);
+      must(page, 200);
+      CHECK(page.json.size() <= 3);
+      for (const std::string& name : names_in(page.json)) CHECK(seen.insert(name).second);
+      const auto link = page.raw.headers.find("Link");
+      query =
+          link == page.raw.headers.end() ? "" : link->second.substr(1, link->second.find('>') - 1);
+    }
+    CHECK(pages >= 3);
+    LONGS_EQUAL(made.size() + more, seen.size());
+  }
+  const Answer none = call("admin", "GET /root/environments/$env/containers?limit=2&name=nobody");
+  LONGS_EQUAL(0, none.json.size());
+  must(call("admin", "GET /root/environments/$env/containers?limit=0"), 400);
+  LONGS_EQUAL(1, call("admin", "GET /root/environments/$env/providers?limit=1").json.size());
+}
+
 TEST(Meta, paths_and_contexts_lead_by_names) {
   plant();
   STRCMP_EQUAL(ids["web"].c_str(), call("admin", "GET /path/root/ws/env/web").at("/id").c_str());
@@ -265,6 +361,41 @@ TEST(Meta, limit_rules_of_ancestors_deny_with_the_predicate) {
        400);
   must(call("admin", "DELETE /root/policies/$policy/rules/$rule"), 204);
   must(call("admin", post, body("c")), 201);
+}
+
+TEST(Meta, config_rules_of_ancestors_constrain_what_is_said_below) {
+  plant();
+  make("policy", "/root/policies", R"({"name":"settings"})");
+  const auto rule = [this](const std::string& name, const std::string& logic) {
+    make(name, "/root/policies/$policy/rules",
+         R"({"name":")" + name +
+             R"(","resource_type":"Gestalt::Resource::Rule::Config","properties":{"strict":true,
+                "eval_logic":)" +
+             logic + "}}");
+  };
+  rule("tls", R"({"property":"tls","operator":"inList","value":["1.2","1.3"]})");
+  rule("debug", R"({"property":"env/DEBUG","operator":"!=","value":"1"})");
+  rule("hosts", R"({"property":"hosts","operator":"inList","value":["a","b"]})");
+  const std::string put = "PUT /root/environments/$env/config";
+  must(call("admin", put, R"({"tls":{"value":"1.3"},"free":{"value":"x"}})"), 200);
+  const Answer denied = call("admin", put, R"({"tls":{"value":"1.0"}})");
+  must(denied, 409);
+  STRCMP_EQUAL(R"(tls inList ["1.2","1.3"])", denied.at("/message").c_str());
+  // For whom it is said does not matter.
+  must(call("admin", put, R"({"tls":[{"value":"1.3"},{"value":"1.0","when":{"env_type":"qa"}}]})"),
+       409);
+  must(call("admin", put, R"({"tls":{"mode":"unset"}})"), 409);
+  must(call("admin", "PUT /root/config", R"({"hosts":{"value":["a"]}})"), 200);
+  must(call("admin", put, R"({"hosts":{"value":["b"],"mode":"append"}})"), 200);
+  must(call("admin", put, R"({"hosts":{"value":["c"],"mode":"append"}})"), 409);
+  must(call("admin", "POST /root/environments/$env/containers",
+            R"({"name":"d","properties":{"provider":{"id":"$caas"},"env":{"DEBUG":"1"}}})"),
+       409);
+  must(call("admin", "POST /root/policies/$policy/rules",
+            R"({"name":"bad","resource_type":"Gestalt::Resource::Rule::Config","properties":{}})"),
+       400);
+  must(call("admin", "DELETE /root/policies/$policy/rules/$tls"), 204);
+  must(call("admin", put, R"({"tls":{"value":"1.0"}})"), 200);
 }
 
 TEST(Meta, event_rules_may_refuse_and_change_what_is_sent) {

@@ -33,7 +33,8 @@ Rule event(std::string name, std::int64_t priority, int depth) {
 }
 
 Lookup values(Json of) {
-  return [of](const Rule&, std::string_view name) -> base::Result<std::optional<Json>> {
+  return [of = std::move(of)](const Rule&,
+                              std::string_view name) -> base::Result<std::optional<Json>> {
     const auto found = of.find(name);
     if (found == of.end()) return std::optional<Json>();
     return std::optional<Json>(*found);
@@ -118,6 +119,23 @@ TEST(Evaluate, audit_and_dryrun_rules_only_say_what_they_would_do) {
     CHECK_FALSE(verdict.denied);
     STRCMP_EQUAL("would deny", verdict.lines.at(0).outcome.c_str());
   }
+}
+
+TEST(Evaluate, config_rules_speak_of_their_key_only) {
+  Rule above = limit("above", "tls", ">=", 2);
+  above.kind = Kind::config;
+  above.matches.clear();
+  const Lookup one = values({{"tls", 1}, {"other", 1}});
+  CHECK(judge_config({above}, "tls", one).denied);
+  CHECK_FALSE(judge_config({above}, "other", one).denied);
+  CHECK_FALSE(judge({above}, "container.create", one).denied);
+  Rule below = above;
+  below.name = below.id = "below";
+  below.depth = 1;
+  below.predicate->limit = 1;
+  CHECK(judge_config({above, below}, "tls", one).denied);
+  above.overridable = true;
+  CHECK_FALSE(judge_config({above, below}, "tls", one).denied);
 }
 
 TEST(Evaluate, all_event_rules_fire_in_order) {
