@@ -13,6 +13,7 @@ base::Result<Config> read_config(const base::Json& json) {
   fields.optional("jwtLifetimeSeconds", out.jwt_lifetime_s, {.min = 60, .max = kDay});
   fields.optional("refreshLifetimeSeconds", out.refresh_lifetime_s, {.min = 60, .max = 366 * kDay});
   fields.optional("keyRotationSeconds", out.key_rotation_s, {.min = 3600, .max = 3660 * kDay});
+  fields.optional("directorySyncSeconds", out.directory_sync_s, {.min = 0, .max = 30 * kDay});
   fields.optional("issuer", out.issuer, {.length_min = 1, .length_max = 256});
   fields.optional("bootstrap", out.bootstrap);
   fields.optional("adminName", out.admin_name, {.length_min = 1, .length_max = kNameMax});

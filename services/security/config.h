@@ -23,6 +23,7 @@ struct Config {
   std::string admin_name = "admin";                       // account that the first boot makes
   // Where the first boot leaves the admin's API key, readable by root alone.
   std::string credentials_file = "/var/lib/gestalt/credentials/services-admin.json";
+  std::int64_t directory_sync_s = 900;  // between looks at external directories; 0: never
   LoginLimits login;
 };
 

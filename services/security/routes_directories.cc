@@ -5,6 +5,7 @@
 #include "services/framework/host.h"
 #include "services/security/adapters/saml/saml.h"
 #include "services/security/core/render.h"
+#include "services/security/directory_sync.h"
 #include "services/security/model/names.h"
 #include "services/security/routes.h"
 #include "services/security/routes_people.h"
@@ -189,6 +190,24 @@ Result<Reply> directory_group(Security&, Call& call) {
   return ok(TRY(group_json(call.read(), *found)));
 }
 
+Result<void> prepare_sync(Security& self, Call& call) {
+  std::optional<DirectoryRecord> directory;
+  const Result<void> read = self.host().store().read([&](store::Reader& reader) -> Result<void> {
+    directory = TRY(need_directory(reader, call.parameter("directory")));
+    return {};
+  });
+  TRY(read);
+  call.keep(TRY(look_up_shadows(self, *directory)));
+  return {};
+}
+
+Result<Reply> sync_directory(Security& self, Call& call) {
+  const auto directory = TRY(need_directory(call.write(), call.parameter("directory")));
+  const auto* seen = call.kept<std::vector<ShadowSeen>>();
+  const SyncReport report = TRY(take_over(self, call, directory, *seen));
+  return ok({{"present", report.present}, {"disabled", report.disabled}});
+}
+
 using rest::Method;
 constexpr services::ActionOptions<Security> kHere = {.resolve = resolve_directory};
 constexpr services::Action<Security> kActions[] = {
@@ -205,6 +224,14 @@ constexpr services::Action<Security> kActions[] = {
     {Method::del, "/directories/{directory}", "directory.delete",
      services::right("deleteDirectory"), Kind::mutation, noticed<remove_directory>,
      "Deletes a directory with its accounts and groups", kHere},
+    {Method::post,
+     "/directories/{directory}/sync",
+     "directory.sync",
+     services::right("updateDirectory"),
+     Kind::mutation,
+     sync_directory,
+     "Brings who was taken over from an LDAP directory up to date, disables who is gone there",
+     {.prepare = prepare_sync, .resolve = resolve_directory}},
     {Method::get,
      "/directories/{directory}/accounts",
      "account.list",

@@ -6,6 +6,7 @@
 #include "services/framework/host.h"
 #include "services/security/adapters/ldap/ldap.h"
 #include "services/security/clients.h"
+#include "services/security/directory_sync.h"
 #include "services/security/model/names.h"
 #include "services/security/routes.h"
 
@@ -75,6 +76,9 @@ base::Result<void> Security::start(services::Host& host) {
       base::log::warning("SECURITY_SWEEP", "the signing key stays as it is", {}, rotated.error());
     }
   });
+  if (config_.directory_sync_s > 0) {
+    host.every(std::chrono::seconds(config_.directory_sync_s), [this] { sync_directories(*this); });
+  }
   return {};
 }
 

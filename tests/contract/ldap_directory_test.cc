@@ -2,6 +2,7 @@
 // A real slapd against the contract, over TLS; and what only an external directory can do wrong.
 #include "common/sys/ldap.h"
 #include "services/security/adapters/ldap/ldap.h"
+#include "services/security/directory_sync.h"
 #include "tests/contract/directory_suite.h"
 #include "tests/support/slapd_server.h"
 
@@ -52,6 +53,34 @@ TEST_GROUP_BASE(LdapDirectory, SecurityRig) {
 };
 
 DIRECTORY_CONTRACT_TESTS(LdapDirectory, CONTRACT_TEST)
+
+TEST(LdapDirectory, who_is_gone_there_is_disabled_here_with_his_tokens) {
+  const std::string path = "/directories/" + kind.open(*this);
+  const std::string sync = path + "/sync";
+  const std::string ann = login_ann();
+  CHECK_FALSE(ann.empty());
+  CHECK_FALSE(login("acme", "ben", "ben-secret").empty());
+  Answer report = as("admin", Method::post, sync);
+  must(report, 200);
+  LONGS_EQUAL(2, report.json["present"].get<int>());
+  kind.rename_ann(*this, "Zander");
+  kind.server.modify("dn: uid=ben,ou=people,dc=acme,dc=example\nchangetype: delete\n");
+  must(as("admin", Method::post, sync + "?dryrun=true"), 200);
+  report = as("admin", Method::post, sync);
+  LONGS_EQUAL(1, report.json["present"].get<int>());
+  LONGS_EQUAL(1, report.json["disabled"].get<int>());
+  const Answer shown = as("admin", Method::get, path + "/usernames/ann");
+  STRCMP_EQUAL("Zander", shown.at("lastName").c_str());
+  must(call(Method::post, "/acme/auth", "", bearer(ann)), 200);
+  // The last but one says nothing: a directory without anybody is a directory that is set up wrong.
+  CHECK_FALSE(login("acme", "zoe", "zoe-secret").empty());
+  kind.server.modify("dn: uid=ann,ou=people,dc=acme,dc=example\nchangetype: delete\n");
+  kind.server.modify("dn: uid=zoe,ou=people,dc=acme,dc=example\nchangetype: delete\n");
+  must(as("admin", Method::post, sync), 409);
+  must(call(Method::post, "/acme/auth", "", bearer(ann)), 200);
+  kind.server.stop();
+  must(as("admin", Method::post, sync), 503);
+}
 
 TEST(LdapDirectory, is_read_and_never_written) {
   const std::string id = kind.open(*this);

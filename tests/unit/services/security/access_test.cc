@@ -74,6 +74,7 @@ constexpr Row kRows[] = {
     {Method::post, "/directories/$dir/groups", R"({"name":"g"})", 401, 403, 201, 403, 201},
     {Method::get, "/directories/$dir/usernames/bob", "", 401, 403, 200, 403, 200},
     {Method::get, "/directories/$dir/usernames/no", "", 401, 403, 404, 403, 404},
+    {Method::post, "/directories/$dir/sync", "", 401, 403, 400, 403, 400},  // it is kept here
     {Method::get, "/directories/$dir/groupnames/team", "", 401, 403, 200, 403, 200},
     // accounts
     {Method::get, "/acme/accounts", "", 401, 200, 200, 403, 200},
