@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/macros.h"
 #include "cli/manifest.h"
 #include "cli/places.h"
 #include "cli/task_wait.h"
@@ -96,6 +97,10 @@ Result<std::string> kind_of(Api& api, const Manifest& manifest, const Place& pla
   return text_at(type, "properties/api/rest_name");
 }
 
+std::string context_of(const Manifest& manifest, const ResourceOptions& options) {
+  return manifest.context.empty() ? options.context : manifest.context;
+}
+
 struct Aim {
   std::string address;  // below which the collection stands
   std::string kind;
@@ -103,8 +108,7 @@ struct Aim {
 };
 
 Result<Aim> aim_at(Api& api, const Manifest& manifest, const ResourceOptions& options) {
-  const std::string context =
-      TRY(choose_context(manifest.context.empty() ? options.context : manifest.context));
+  const std::string context = TRY(choose_context(context_of(manifest, options)));
   const Place place = TRY(find_place(api, context));
   Aim aim{place.address, TRY(kind_of(api, manifest, place)), Json()};
   if (!manifest.parent.empty()) {
@@ -119,6 +123,66 @@ Result<Aim> aim_at(Api& api, const Manifest& manifest, const ResourceOptions& op
   }
   aim.now = TRY(find_named(api, aim.address, aim.kind, manifest.name));
   return aim;
+}
+
+// What a reference to a setting stands for.
+Result<Json> setting(Api& api, const Macro& macro, const std::string& context) {
+  const auto steps = base::split(context, '/');
+  if (macro.where == "context") return Json(context);
+  if (macro.where == "fqon") return Json(steps.at(1));
+  for (const auto& [key, depth] : {std::pair("org", 2U), {"workspace", 3U}, {"environment", 4U}}) {
+    if (macro.where != key && macro.where != std::string(key) + ".id") continue;
+    if (steps.size() < depth) break;
+    std::string place;
+    for (unsigned i = 1; i < depth; ++i) place += "/" + std::string(steps[i]);
+    const Place found = TRY(find_place(api, place));
+    return Json(text_at(found.resource, "id"));
+  }
+  return Error{Code::invalid_argument,
+               macro.text + ": there is no such setting at " + context +
+                   "; there are context, fqon, org, workspace and environment",
+               "macro_invalid"};
+}
+
+// The resource that a reference names, by its place or upwards from the manifest's.
+Result<Json> referred(Api& api, const Macro& macro, std::string context) {
+  const std::string kind = collection_of_kind(macro.kind);
+  const bool is_place = kind == "orgs" || kind == "workspaces" || kind == "environments";
+  if (macro.where.starts_with('/')) {
+    if (is_place) return TRY(find_place(api, macro.where)).resource;
+    const std::size_t slash = macro.where.rfind('/');
+    const Place place = TRY(find_place(api, macro.where.substr(0, slash)));
+    return find_named(api, place.address, kind, macro.where.substr(slash + 1));
+  }
+  for (;;) {
+    const Place place = TRY(find_place(api, context));
+    Json found = TRY(find_named(api, place.address, kind, macro.where));
+    if (!found.is_null() || context == "/root") return found;
+    context = TRY(split_place(context)).parent;
+  }
+}
+
+Result<Json> resolve_macro(Api& api, const Macro& macro, const std::string& context) {
+  if (macro.kind == "Config") return setting(api, macro, context);
+  const Json found = TRY(referred(api, macro, context));
+  if (found.is_null()) {
+    return Error{Code::not_found, macro.text + ": there is none, seen from " + context,
+                 "resource_unknown"};
+  }
+  const Json::json_pointer field("/" + macro.field);
+  if (found.contains(field)) return found.at(field);
+  return Error{Code::not_found, macro.text + ": it has no " + macro.field, "resource_unknown"};
+}
+
+// With its references replaced by what they stand for now: what an earlier manifest of the same
+// command has made is there already.
+Result<Manifest> settled(Api& api, Manifest manifest, const ResourceOptions& options) {
+  const ResolveMacro resolve = [&](const Macro& macro) -> Result<Json> {
+    const std::string context = TRY(choose_context(context_of(manifest, options)));
+    return resolve_macro(api, macro, context);
+  };
+  manifest.body = TRY(expand_macros(manifest.body, resolve));
+  return manifest;
 }
 
 struct Applied {
@@ -138,8 +202,9 @@ Result<void> wait_for(const Session& session, Api& api, const std::vector<std::s
   return wait_for_tasks(session, api, tasks, std::chrono::seconds(options.timeout_seconds));
 }
 
-Result<void> apply_one(const Session& session, Api& api, const Manifest& manifest,
+Result<void> apply_one(const Session& session, Api& api, const Manifest& written,
                        const ResourceOptions& options, Applied& applied) {
+  const Manifest manifest = TRY(settled(api, written, options));
   const Aim aim = TRY(aim_at(api, manifest, options));
   if (aim.now.is_null()) {
     const Json made = TRY(api.post(aim.address + "/" + aim.kind + query(options), manifest.body));
@@ -228,7 +293,8 @@ Status resource_get(const Session& session, const ResourceOptions& options) {
 Status resource_create(const Session& session, const ResourceOptions& options) {
   return with_services(session, [&](Api& api) -> Result<Status> {
     if (!options.files.empty()) {
-      for (const Manifest& manifest : TRY(read_manifests(options.files))) {
+      for (const Manifest& written : TRY(read_manifests(options.files))) {
+        const Manifest manifest = TRY(settled(api, written, options));
         const Aim aim = TRY(aim_at(api, manifest, options));
         say(session, TRY(api.post(aim.address + "/" + aim.kind + query(options), manifest.body)),
             "created");
@@ -305,7 +371,8 @@ Status resource_diff(const Session& session, const ResourceOptions& options) {
   return with_services(session, [&](Api& api) -> Result<Status> {
     bool differs = false;
     Json all = Json::array();
-    for (const Manifest& manifest : TRY(read_manifests(options.files))) {
+    for (const Manifest& written : TRY(read_manifests(options.files))) {
+      const Manifest manifest = TRY(settled(api, written, options));
       const Aim aim = TRY(aim_at(api, manifest, options));
       const auto differences =
           aim.now.is_null() ? std::vector<Difference>() : compare(aim.now, manifest.body);

@@ -16,7 +16,7 @@ struct CommandRig : public Utest {
   std::ostringstream out;
   std::ostringstream err;
 
-  int run(std::vector<std::string> words) {
+  int run(const std::vector<std::string>& words) {
     out.str("");
     err.str("");
     std::vector<const char*> argv = {"gestalt", "--run-folder", folder.path().c_str()};

@@ -49,6 +49,34 @@ TEST(ResourceCommands, apply_makes_what_is_not_there) {
   STRCMP_CONTAINS(R"("num_instances":2)", last_asked().c_str());
 }
 
+TEST(ResourceCommands, references_are_looked_for_upwards) {
+  services.answer("GET /meta/path/acme/shop",
+                  R"({"id":"s","resource_type":"Gestalt::Resource::Workspace",
+      "org":{"properties":{"fqon":"acme"}}})");
+  services.answer("GET /meta/path/acme",
+                  R"({"id":"a","resource_type":"Gestalt::Resource::Organization",
+      "org":{"properties":{"fqon":"acme"}}})");
+  services.answer("GET /meta/acme/environments/e/providers", "[]");
+  services.answer("GET /meta/acme/workspaces/s/providers", "[]");
+  services.answer("GET /meta/acme/providers",
+                  R"([{"id":"p","name":"caas","properties":{"config":{"url":"http://c"}}}])");
+  services.answer("GET /meta/acme/environments/e/containers", "[]");
+  services.answer("POST /meta/acme/environments/e/containers", R"({"name":"web"})", 201);
+  std::ofstream(folder / "web.yaml")
+      << "kind: containers\nname: web\nproperties:\n"
+         "  provider:\n    id: '#{Provider caas}'\n"
+         "  image: 'i:#{Provider /acme/caas properties.config.url}'\n"
+         "  place: '#{Config context}, #{Config environment}'\n";
+  LONGS_EQUAL(0, run({"apply", "-f", manifest(), "--context", "/acme/shop/test"}));
+  STRCMP_CONTAINS(R"("provider":{"id":"p"})", last_asked().c_str());
+  STRCMP_CONTAINS(R"("image":"i:http://c")", last_asked().c_str());
+  STRCMP_CONTAINS(R"("place":"/acme/shop/test, e")", last_asked().c_str());
+  std::ofstream(folder / "web.yaml") << "kind: containers\nname: web\nproperties:\n"
+                                        "  image: '#{Config nothing}'\n";
+  CHECK(run({"apply", "-f", manifest(), "--context", "/acme/shop/test"}) != 0);
+  STRCMP_CONTAINS("#{Config nothing}: there is no such setting", err.str().c_str());
+}
+
 TEST(ResourceCommands, apply_patches_what_differs_and_leaves_the_rest) {
   services.answer("GET /meta/acme/environments/e/containers", kWebs);
   services.answer("PATCH /meta/acme/containers/w", kWebs);
