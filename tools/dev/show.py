@@ -4,9 +4,9 @@ import argparse
 
 import say
 from say import Failure
-from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_fencing, dfs_posix, dfs_power, dfs_scale, dfs_sim,
-                   firewall, fog_shapes, frame, heal, rollout, services_conformance, services_fuzz, services_properties, services_routes,
-                   services_speed, start_cost)
+from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_fencing, dfs_fuzz, dfs_posix, dfs_power,
+                   dfs_scale, dfs_sim, firewall, fog_shapes, frame, heal, rollout, services_conformance, services_fuzz, services_properties,
+                   services_routes, services_speed, start_cost)
 
 SHOWS = {
     "appliance": appliance_show,
@@ -16,6 +16,7 @@ SHOWS = {
     "dfs-databases": dfs_databases,
     "dfs-faults": dfs_faults,
     "dfs-fencing": dfs_fencing,
+    "dfs-fuzz": dfs_fuzz,
     "dfs-posix": dfs_posix,
     "dfs-power": dfs_power,
     "dfs-scale": dfs_scale,
