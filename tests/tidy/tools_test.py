@@ -32,7 +32,6 @@ class ClangTidy(unittest.TestCase):
 
     def test_a_source_that_is_wrong_and_one_that_is_right(self):
         said = self.check(WRONG)
-        self.assertIn("readability-container-size-empty", said)
         self.assertIn("performance-unnecessary-value-param", said)
         self.assertEqual("", self.check(RIGHT))
 
@@ -42,7 +41,7 @@ class ClangTidy(unittest.TestCase):
     def test_only_what_clang_understands_is_left_of_gccs_words(self):
         command = ("/usr/bin/cmake -E env A=b /usr/bin/ccache /usr/bin/c++ -DX=\\\"a\\ b\\\" -I/r -Wall -fpch-preprocess -Winvalid-pch "
                    "-include /b/cmake_pch.hxx -include /b/other.h -c /r/a.cc")
-        self.assertEqual(["/usr/bin/c++", '-DX="a b"', "-I/r", "-include", "/b/other.h", "-c", "/r/a.cc"],
+        self.assertEqual(["/usr/bin/c++", '-DX="a b"', "-I/r", "-include", "nlohmann/json.hpp", "-include", "/b/other.h", "-c", "/r/a.cc"],
                          clang_tidy.for_clang(command))
 
     def test_a_source_that_joins_others_is_taken_apart(self):

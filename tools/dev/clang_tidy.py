@@ -30,6 +30,7 @@ def for_clang(command):
         if skip:
             skip = False
         elif word == "-include" and "cmake_pch" in following:
+            kept += ["-include", "nlohmann/json.hpp"]  # headers of ours count on it
             skip = True
         elif not word.startswith(DROPPED):
             kept.append(word)
