@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/base/log.h"
+#include "common/base/object_text.h"
 #include "common/sys/posix_disk.h"
 #include "services/event/kafka_engine.h"
 #include "services/event/segment_engine.h"
@@ -32,19 +33,25 @@ std::string_view need_name(EventService::Need need) {
 
 // An event of the outbox as one of the channel; what is too large loses its payload, since nothing
 // may hold the outbox up.
+std::string envelope_of(const services::Event& from, std::string_view data) {
+  const std::string org =
+      base::ObjectText().text("fqon", from.org_fqon).text("id", from.org_id).take();
+  return base::ObjectText()
+      .text("account", from.account_id)
+      .raw("data", data)
+      .text("event_name", from.name)
+      .raw("org", org)
+      .text("request", from.request_id)
+      .text("time", from.time)
+      .text("uuid", from.id)
+      .take();
+}
+
 Chosen from_outbox(const services::Event& from) {
-  Json envelope = {{"uuid", from.id},
-                   {"event_name", from.name},
-                   {"time", from.time},
-                   {"org", {{"id", from.org_id}, {"fqon", from.org_fqon}}},
-                   {"account", from.account_id},
-                   {"request", from.request_id}};
-  auto payload = base::parse_json(from.payload, {.bytes_max = kEventDataMax / 2});
-  envelope["data"] = payload ? *std::move(payload) : Json{{"too_large", from.payload.size()}};
-  std::string data = base::dump_json(envelope);
+  std::string data = envelope_of(from, from.payload);
   if (data.size() > kEventDataMax) {
-    envelope["data"] = {{"too_large", from.payload.size()}};
-    data = base::dump_json(envelope);
+    const auto size = static_cast<std::int64_t>(from.payload.size());
+    data = envelope_of(from, base::ObjectText().number("too_large", size).take());
   }
   return {{from.id, from.name.substr(0, kEventNameMax), from.org_id, std::move(data)}, 0};
 }
@@ -174,7 +181,8 @@ Result<std::unique_ptr<Service>> make_event_service(const Json& config) {
   base::Fields fields(config);
   fields.optional("retention_bytes", retention_bytes, {.min = 1 << 20, .max = INT64_MAX});
   fields.optional("kafka_brokers", made.brokers, {.length_max = 2000});
-  fields.optional("retention_hours", retention_hours, {.min = 0, .max = std::int64_t{24} * 366 * 10});
+  fields.optional("retention_hours", retention_hours,
+                  {.min = 0, .max = std::int64_t{24} * 366 * 10});
   TRY(fields.finish(base::UnknownFields::refuse));
   made.system.retention_bytes = static_cast<std::uint64_t>(retention_bytes);
   made.system.retention_age = std::chrono::hours(retention_hours);

@@ -72,8 +72,9 @@ store::Writer& Call::write() {
   return *state_->writer;
 }
 
-void Call::emit(std::string_view name, Json payload) {
-  state_->events.push_back({new_id(), std::string(name), base::dump_json(payload)});
+void Call::emit(std::string_view name, Json payload) { emit_text(name, base::dump_json(payload)); }
+void Call::emit_text(std::string_view name, std::string payload) {
+  state_->events.push_back({new_id(), std::string(name), std::move(payload)});
 }
 void Call::audit(std::string_view key, Json value) {
   (*state_->audit)[std::string(key)] = std::move(value);

@@ -91,6 +91,7 @@ class Call {
   // An event for the outbox: delivered in commit order, at least once, to the EventSink and to
   // subscribers. `name` as "meta.environment.created".
   void emit(std::string_view name, base::Json payload);
+  void emit_text(std::string_view name, std::string payload);  // JSON text
   void audit(std::string_view key, base::Json value);  // extra fields of this call's audit record
   // Returns the id of a new task. `input` reaches the runner.
   base::Result<std::string> task(TaskSpec spec, base::Json input);

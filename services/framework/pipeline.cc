@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
+#include "common/base/object_text.h"
 #include "common/base/text.h"
 #include "services/framework/dialect.h"
 
@@ -61,6 +62,16 @@ Result<Json> parse_form(std::string_view text) {
     if (!fields.contains(name)) fields[name] = std::move(value);
   }
   return fields;
+}
+
+// A list as JSON text; ids have nothing in them that would have to be escaped.
+std::string ids_of(const std::vector<PendingEvent>& events) {
+  std::string text = "[";
+  for (const PendingEvent& event : events) {
+    if (text.size() > 1) text += ',';
+    text += '"' + event.id + '"';
+  }
+  return text += ']';
 }
 
 }  // namespace
@@ -383,32 +394,30 @@ Reply Pipeline::would(const Reply& reply) const {
 
 std::string Pipeline::audit_text(std::string_view outcome, int status, const Error* error) const {
   const Caller& who = call_.caller();
-  Json json;
-  json["time"] = base::format_time(call_.now());
-  json["request"] = request_.id;
-  json["peer"] = request_.peer;
-  json["service"] = row_.service;
-  json["action"] = row_.name;
-  json["method"] = rest::method_name(request_.method);
-  json["path"] = request_.path;
-  json["outcome"] = outcome;
-  json["status"] = status;
-  json["org"] = call_.org().id;
-  json["resource"] = call_.target().resource_id;
-  json["account"] = who.account_id;
-  json["name"] = who.name;
-  json["credential"] = credential_name(who.credential);
-  json["credential_id"] = who.credential_id;
-  if (!who.on_behalf.empty()) json["on_behalf"] = who.on_behalf;
-  if (const auto trace = request_.find_header("traceparent")) json["trace"] = std::string(*trace);
-  if (error != nullptr) json["reason"] = std::string(error->reason);
-  if (!state_.audit->empty()) json["more"] = *state_.audit;
-  Json events = Json::array();
-  for (const PendingEvent& event : state_.events) events.push_back(event.id);
-  if (!events.empty()) json["events"] = std::move(events);
-  if (!state_.started_tasks.empty()) json["tasks"] = state_.started_tasks;
-  if (state_.released) json["released"] = true;
-  return base::dump_json(json);
+  base::ObjectText out;
+  out.text("account", who.account_id)
+      .text("action", row_.name)
+      .text("credential", credential_name(who.credential))
+      .text("credential_id", who.credential_id);
+  if (!state_.events.empty()) out.raw("events", ids_of(state_.events));
+  out.text("method", rest::method_name(request_.method));
+  if (!state_.audit->empty()) out.value("more", *state_.audit);
+  out.text("name", who.name);
+  if (!who.on_behalf.empty()) out.value("on_behalf", Json(who.on_behalf));
+  out.text("org", call_.org().id)
+      .text("outcome", outcome)
+      .text("path", request_.path)
+      .text("peer", request_.peer);
+  if (error != nullptr) out.text("reason", error->reason);
+  if (state_.released) out.flag("released", true);
+  out.text("request", request_.id)
+      .text("resource", call_.target().resource_id)
+      .text("service", row_.service)
+      .number("status", status);
+  if (!state_.started_tasks.empty()) out.value("tasks", Json(state_.started_tasks));
+  out.text("time", base::format_time(call_.now()));
+  if (const auto trace = request_.find_header("traceparent")) out.text("trace", *trace);
+  return out.take();
 }
 
 void Pipeline::after_commit() {

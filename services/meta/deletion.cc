@@ -168,10 +168,9 @@ Result<void> delete_resource(const Work& work, const Stored& before, Force force
 
 Result<void> emit_change(const Work& work, const Resource& resource, const ResourceType& type,
                          std::string_view what) {
-  Json payload = outline(resource);
-  payload["properties"] = masked(type, resource.properties);
   const std::string prefix = type.prefix.empty() ? "resource" : type.prefix;
-  work.call.emit("meta." + prefix + "." + std::string(past_tense(what)), std::move(payload));
+  work.call.emit_text("meta." + prefix + "." + std::string(past_tense(what)),
+                      outline(resource, masked(type, resource.properties)));
   if (resource.type == kContainerType) TRY(work.meta.tell_runner(work.call, what, resource));
   return {};
 }

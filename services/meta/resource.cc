@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "common/base/object_text.h"
 #include "common/base/text.h"
 
 namespace services::meta {
@@ -37,15 +38,21 @@ Link read_link(const Json& value) {
           text_of(value, "href")};
 }
 
-Json stamp(const Link& by, const std::string& time) {
-  Json value;
-  value["timestamp"] = time;
-  if (!by.id.empty()) {
-    value["typeId"] = by.type_id;
-    value["id"] = by.id;
-    value["name"] = by.name;
-  }
-  return value;
+std::string stamp(const Link& by, const std::string& time) {
+  base::ObjectText out;
+  if (!by.id.empty()) out.text("id", by.id).text("name", by.name);
+  out.text("timestamp", time);
+  if (!by.id.empty()) out.text("typeId", by.type_id);
+  return out.take();
+}
+
+std::string org_text(const Resource& resource) {
+  return base::ObjectText()
+      .text("href", "/" + resource.fqon)
+      .text("id", resource.org_id)
+      .raw("properties", base::ObjectText().text("fqon", resource.fqon).take())
+      .text("typeId", "23ba3299-b04e-4c5c-9b3d-64939b22944e")
+      .take();
 }
 
 Json child(const Json& document, std::string_view name) {
@@ -66,14 +73,14 @@ bool is_org_name(std::string_view name) {
 
 }  // namespace
 
-Json link_json(const Link& link) {
-  Json value;
-  value["typeId"] = link.type_id;
-  value["id"] = link.id;
-  value["href"] = link.href;
-  if (!link.name.empty()) value["name"] = link.name;
-  return value;
+std::string link_text(const Link& link) {
+  base::ObjectText out;
+  out.text("href", link.href).text("id", link.id);
+  if (!link.name.empty()) out.text("name", link.name);
+  return out.text("typeId", link.type_id).take();
 }
+
+Json link_json(const Link& link) { return Json::parse(link_text(link)); }
 
 Result<std::string> state_name(std::string_view sent) {
   std::string_view state = sent;
@@ -119,42 +126,43 @@ Result<Header> read_header(std::string_view stored) {
                 stored.substr(end + 1)};
 }
 
-// One by one: a list of pairs makes an array of each before it makes an object of them, which takes
-// twice as long. Every change of a resource renders it while other writers wait.
-Json render(const Resource& resource, const ResourceType& type, Masking masking) {
-  Json out;
-  out["id"] = resource.id;
-  out["name"] = resource.name;
-  out["resource_type"] = resource.type;
-  out["resource_state"] = resource.state;
-  out["created"] = stamp(resource.created_by, resource.created);
-  out["modified"] = stamp(resource.modified_by, resource.modified);
-  out["properties"] =
-      masking == Masking::masked ? masked(type, resource.properties) : resource.properties;
-  Json& org = out["org"];
-  org["typeId"] = "23ba3299-b04e-4c5c-9b3d-64939b22944e";
-  org["id"] = resource.org_id;
-  org["href"] = "/" + resource.fqon;
-  org["properties"]["fqon"] = resource.fqon;
-  if (!resource.owner.id.empty()) out["owner"] = link_json(resource.owner);
-  if (!resource.description.empty()) out["description"] = resource.description;
-  if (resource.variables.is_object()) out["variables"] = resource.variables;
-  if (resource.tags.is_array()) out["tags"] = resource.tags;
-  return out;
+std::string rendered(const Resource& resource, const ResourceType& type, Masking masking) {
+  base::ObjectText out;
+  out.raw("created", stamp(resource.created_by, resource.created));
+  if (!resource.description.empty()) out.text("description", resource.description);
+  out.text("id", resource.id)
+      .raw("modified", stamp(resource.modified_by, resource.modified))
+      .text("name", resource.name)
+      .raw("org", org_text(resource));
+  if (!resource.owner.id.empty()) out.raw("owner", link_text(resource.owner));
+  if (masking == Masking::masked) {
+    out.value("properties", masked(type, resource.properties));
+  } else {
+    out.value("properties", resource.properties);
+  }
+  out.text("resource_state", resource.state).text("resource_type", resource.type);
+  if (resource.tags.is_array()) out.value("tags", resource.tags);
+  if (resource.variables.is_object()) out.value("variables", resource.variables);
+  return out.take();
 }
 
-Json outline(const Resource& resource) {
-  Json out;
-  out["id"] = resource.id;
-  out["name"] = resource.name;
-  out["type"] = resource.type;
-  out["state"] = resource.state;
-  out["org"] = resource.org_id;
-  out["fqon"] = resource.fqon;
-  out["parent"] = resource.parent_id;
-  out["path"] = resource.path;
-  out["version"] = resource.version;
-  return out;
+Json render(const Resource& resource, const ResourceType& type, Masking masking) {
+  return Json::parse(rendered(resource, type, masking));
+}
+
+std::string outline(const Resource& resource, const Json& properties) {
+  return base::ObjectText()
+      .text("fqon", resource.fqon)
+      .text("id", resource.id)
+      .text("name", resource.name)
+      .text("org", resource.org_id)
+      .text("parent", resource.parent_id)
+      .text("path", resource.path)
+      .value("properties", properties)
+      .text("state", resource.state)
+      .text("type", resource.type)
+      .number("version", static_cast<std::int64_t>(resource.version))
+      .take();
 }
 
 std::string store_form(const Resource& resource, const ResourceType& type) {
@@ -178,7 +186,7 @@ std::string store_form(const Resource& resource, const ResourceType& type) {
     text += field;
   }
   text += '\n';
-  return text + base::dump_json(render(resource, type, Masking::whole));
+  return text += rendered(resource, type, Masking::whole);
 }
 
 Resource resource_of(std::string_view id, const Header& header) {

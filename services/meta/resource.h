@@ -28,7 +28,8 @@ struct Link {
   std::string name;
   std::string href;
 };
-base::Json link_json(const Link& link);
+std::string link_text(const Link& link);
+base::Json link_json(const Link& link);  // likewise, as a value
 
 inline constexpr std::string_view kActive = "Gestalt::Resource::State::Active";
 inline constexpr std::string_view kPending = "Gestalt::Resource::State::Pending";
@@ -79,9 +80,10 @@ struct Resource {
 
 // What clients see; encrypted values are masked. `whole` keeps them, for the store.
 enum class Masking { masked, whole };
+std::string rendered(const Resource& resource, const ResourceType& type, Masking masking);
 base::Json render(const Resource& resource, const ResourceType& type, Masking masking);
-// What other services are told of a resource besides its properties.
-base::Json outline(const Resource& resource);
+// What other services are told of a resource, with these properties.
+std::string outline(const Resource& resource, const base::Json& properties);
 std::string store_form(const Resource& resource, const ResourceType& type);
 // What a header says, without the document behind it.
 Resource resource_of(std::string_view id, const Header& header);

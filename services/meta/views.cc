@@ -185,7 +185,7 @@ Result<Reply> list_reply(const Work& work, std::vector<Stored> list) {
       text += TRY(shown(work, stored));
     } else {
       const Link link = TRY(link_of(work, stored));
-      text += base::dump_json(link_json(link));
+      text += link_text(link);
     }
   }
   return Reply::json_text(text + "]");

@@ -128,7 +128,7 @@ Result<std::string> shown(const Work& work, const Stored& stored) {
   if (header.flags.find('m') == std::string_view::npos) return std::string(header.json);
   const ResourceType* type = TRY(work.type_of(header));
   const Resource resource = TRY(read_stored(stored.id, stored.text));
-  return base::dump_json(render(resource, *type, Masking::masked));
+  return rendered(resource, *type, Masking::masked);
 }
 
 Result<Link> link_of(const Work& work, const Stored& stored) {
