@@ -30,6 +30,13 @@ meta::ContainerReport report_of(const Seen& seen, const std::string& app) {
   return report;
 }
 
+// "tls, env/TOKEN"
+std::string listed(const Json& keys) {
+  std::string text;
+  for (const Json& key : keys) text += (text.empty() ? "" : ", ") + key.get<std::string>();
+  return text;
+}
+
 // What no repetition would mend, until the container is changed.
 bool is_final(const Error& error) {
   return error.code == Code::invalid_argument || error.code == Code::unsupported ||
@@ -92,6 +99,14 @@ Result<Launcher::Outcome> Launcher::look(const std::string& id, Record& record,
     const auto none = adapter_of(name);
     return refuse(record, none.error());
   }
+  if (const std::string lacks = listed((*wanted)["lacks"]); !lacks.empty()) {
+    return refuse(record,
+                  Error{Code::invalid_argument, "its configuration must have a value for " + lacks,
+                        "config_missing"});
+  }
+  if (const std::string waits_for = listed((*wanted)["waits_for"]); !waits_for.empty()) {
+    return leave_as_is(record, "waits for a value in its configuration: " + waits_for);
+  }
   if (name != record.provider) TRY(move_to(id, record, name));
   return make_so(record, *wanted);
 }
@@ -133,20 +148,26 @@ Result<Launcher::Outcome> Launcher::make_so(Record& record, const Json& wanted) 
 }
 
 // What runs already goes on as it is.
-Result<Launcher::Outcome> Launcher::refuse(const Record& record, const Error& why) {
+Result<Launcher::Outcome> Launcher::leave_as_is(const Record& record, std::string message) {
   Outcome outcome;
-  outcome.stage = Outcome::Stage::failed;
-  outcome.code = std::string(why.reason);
-  outcome.message = why.pointer.empty() ? why.detail : why.pointer + ": " + why.detail;
   meta::ContainerReport report;
+  report.status = "WAITING";
   if (!record.provider.empty()) {
     const Found found = TRY(work_at(record.provider, record.app, nullptr));
     if (found.app) report = report_of(seen_of(*found.app), record.app);
   }
-  report.status = "FAILED";
-  report.fate = meta::Fate::failed;
-  report.message = outcome.message;
+  outcome.message = report.message = std::move(message);
   outcome.report = std::move(report);
+  return outcome;
+}
+
+Result<Launcher::Outcome> Launcher::refuse(const Record& record, const Error& why) {
+  Outcome outcome =
+      TRY(leave_as_is(record, why.pointer.empty() ? why.detail : why.pointer + ": " + why.detail));
+  outcome.stage = Outcome::Stage::failed;
+  outcome.code = std::string(why.reason);
+  outcome.report->status = "FAILED";
+  outcome.report->fate = meta::Fate::failed;
   return outcome;
 }
 

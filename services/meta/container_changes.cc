@@ -154,14 +154,24 @@ Result<ProviderName> provider_name(store::Reader& reader, const Json& properties
   return ProviderName{resource.name, ""};
 }
 
+// The keys that have no value here and must have one.
+Json missing(const config::View& view, config::Need need) {
+  Json keys = Json::array();
+  for (const auto& [key, value] : view) {
+    if (!value.present && value.need == need) keys.push_back(key);
+  }
+  return keys;
+}
+
 Result<Json> told(store::Reader& reader, const Resource& resource) {
   const ProviderName provider = TRY(provider_name(reader, resource.properties));
   const config::View view = TRY(effective_config(reader, resource));
-  Json out = outline(resource);
-  out["properties"] = resource.properties;
+  Json out = Json::parse(outline(resource, resource.properties));
   out["env"] = config::env_json(view);
   out["provider"] = provider.problem.empty() ? Json(provider.name) : Json();
   out["problem"] = provider.problem;
+  out["lacks"] = missing(view, config::Need::fail);
+  out["waits_for"] = missing(view, config::Need::wait);
   return out;
 }
 

@@ -6,8 +6,10 @@
 // "meta.container.created", "…updated", "…scaled", "…migrated" and "…deleted" say afterwards that
 // there is something to look at. What came of it the launcher tells through Containers.
 // A container is told as {id, name, type, state, org, fqon, parent, path, version, properties, env,
-// provider, problem}: `env` with what it inherits; `provider` is the name of the provider,
-// "default" when it names none, null when it cannot be used, and `problem` says why.
+// provider, problem, lacks, waits_for}: `env` with what it inherits; `provider` is the name of the
+// provider, "default" when it names none, null when it cannot be used, and `problem` says why.
+// `lacks` and `waits_for` are keys of its configuration that have no value and must have one: with
+// some of the first it cannot run, with some of the second not yet.
 // 1. A report about a container that is gone is no error: the launcher then has nothing to keep.
 // 2. A report that changes nothing writes nothing.
 // 3. Who may make providers for others to use is the operator: only those directly below the root

@@ -44,6 +44,48 @@ TEST(LauncherFollow, what_is_as_it_should_be_is_left_alone) {
                call("admin", "GET /root/containers/$web").raw.headers.at("ETag").c_str());
 }
 
+TEST(LauncherFollow, a_container_waits_for_a_value_that_must_be_there) {
+  const std::string put = "PUT /root/environments/$env/config";
+  must(call("admin", put, R"({"db":{"required":"wait"}})"), 200);
+  launch(kWeb);
+  near.run(2);
+  go_on(3);
+  CHECK_EQUAL(0u, near.count());
+  STRCMP_EQUAL("WAITING", shown("/properties/status").c_str());
+  STRCMP_EQUAL("waits for a value in its configuration: db",
+               shown("/properties/status_message").c_str());
+  STRCMP_EQUAL("running", task().status.c_str());
+  must(call("admin", "PUT /root/workspaces/$ws/config", R"({"db":{"value":"10.0.0.9"}})"), 200);
+  go_on(3);
+  CHECK_EQUAL(1u, near.count());
+  STRCMP_EQUAL("completed", task().status.c_str());
+  STRCMP_EQUAL("", shown("/properties/status_message").c_str());
+  // What runs goes on when the value goes.
+  const int changes = near.changes();
+  must(call("admin", "PUT /root/workspaces/$ws/config", "{}"), 200);
+  go_on(9);
+  CHECK_EQUAL(changes, near.changes());
+  STRCMP_EQUAL("RUNNING", shown("/properties/status").c_str());
+}
+
+TEST(LauncherFollow, a_value_that_must_be_there_at_once_fails_the_task) {
+  must(call("admin", "PUT /root/config", R"({"env/TOKEN":{"required":"fail"}})"), 200);
+  launch(kWeb);
+  go_on(2);
+  CHECK_EQUAL(0u, near.count());
+  STRCMP_EQUAL("halted", task().status.c_str());
+  STRCMP_EQUAL("its configuration must have a value for env/TOKEN",
+               shown("/properties/status_message").c_str());
+  const Answer changed = call("admin", "PATCH /root/containers/$web",
+                              R"([{"op":"add","path":"/properties/env","value":{"TOKEN":"t"}}])");
+  must(changed, 200);
+  keep_task(changed);
+  near.run(2);
+  go_on();
+  CHECK_EQUAL(1u, near.count());
+  STRCMP_EQUAL("completed", task().status.c_str());
+}
+
 TEST(LauncherFollow, a_dry_run_launches_nothing) {
   must(call("admin", "POST /root/environments/$env/containers?dryrun=true",
             R"({"name":"dry","properties":{"provider":{},"image":"nginx"}})"),
