@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/app_commands.h"
 
-#include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "cli/api.h"
 #include "cli/deployment_watch.h"
+#include "cli/input.h"
 #include "cli/views.h"
 #include "common/base/clock.h"
-#include "common/base/config.h"
 #include "common/base/text.h"
 
 namespace cli {
@@ -21,8 +20,6 @@ using base::Result;
 
 namespace {
 
-constexpr std::size_t kFileMax = 1 << 20;
-
 std::string app_path(const std::string& id) { return "/v2/apps/" + encode_id(id); }
 
 std::string absolute(const std::string& id) { return "/" + encode_id(id); }
@@ -33,23 +30,9 @@ Status finish(const Session& session, const Result<void>& outcome) {
   return outcome ? Status::ok : report(session, Daemon::master, outcome.error());
 }
 
-// Reads at most one byte more than is allowed, so that a pipe without an end does not fill memory.
-Result<std::string> read_input() {
-  std::string text;
-  char byte = 0;
-  while (text.size() <= kFileMax && std::cin.get(byte)) text.push_back(byte);
-  if (text.size() > kFileMax) {
-    return Error{Code::too_large, "standard input has more than 1 MiB", "file_too_large"};
-  }
-  return text;
-}
-
 Result<Json> read_document(const std::string& file) {
   if (file.empty()) return Json();
-  const std::string text = TRY(file == "-" ? read_input() : base::read_file(file, kFileMax));
-  auto document = base::parse_json(text, {.bytes_max = kFileMax}, base::JsonComments::ignore);
-  if (!document) return base::prepend(file, std::move(document).error());
-  return document;
+  return read_json_input(file);
 }
 
 // The deployment that a reply of masterd names: {"deploymentId"} or {"deployments": [{"id"}]}.

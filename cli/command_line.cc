@@ -161,6 +161,13 @@ void add_netfw_commands(CLI::App& app, Choice& choice) {
   firewall->add_subcommand("show", "Rules and sets")->callback([&choice] {
     choice.set([&choice] { return firewall_show(choice.session); });
   });
+  CLI::App* plan =
+      firewall->add_subcommand("plan", "What a policy would change, without changing it");
+  auto file = std::make_shared<std::string>();
+  plan->add_option("file", *file, "The policy in JSON, - for standard input")->required();
+  plan->callback([&choice, file] {
+    choice.set([&choice, file] { return firewall_plan(choice.session, *file); });
+  });
   CLI::App* balancer = app.add_subcommand("lb", "The load balancer of this node");
   balancer->require_subcommand(1);
   balancer->add_subcommand("show", "Services and what is in rotation")->callback([&choice] {
@@ -501,6 +508,7 @@ constexpr Example kExamples[] = {
     {"deployment rollback", "gestalt deployment rollback 5ed4c0c5-9ff8-4a6f-a0cd-f57f59a34b43"},
     {"events", "gestalt events --json"},
     {"fw show", "gestalt fw show"},
+    {"fw plan", "gestalt fw plan policy.json"},
     {"lb show", "gestalt lb show --json"},
     {"login",
      "gestalt login --username ada --org acme\n"

@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "cli/input.h"
 #include "cli/yaml.h"
-#include "common/base/config.h"
 
 namespace cli {
 
@@ -19,7 +18,6 @@ using base::Result;
 
 namespace {
 
-constexpr std::size_t kManifestBytesMax = 1 << 20;
 constexpr std::size_t kFilesMax = 1000;
 constexpr std::size_t kManifestsMax = 5000;
 
@@ -48,15 +46,6 @@ Result<Manifest> read_manifest(const std::string& source, const Json& document) 
   manifest.body = document;
   for (const char* own : {"kind", "context", "parent", "parent_kind"}) manifest.body.erase(own);
   return manifest;
-}
-
-Result<std::string> read_text(const std::string& path) {
-  if (path != "-") return base::read_file(path, kManifestBytesMax);
-  std::string text;
-  char byte = 0;
-  while (text.size() <= kManifestBytesMax && std::cin.get(byte)) text.push_back(byte);
-  if (text.size() <= kManifestBytesMax) return text;
-  return Error{Code::too_large, "standard input has more than 1 MiB", "file_too_large"};
 }
 
 bool is_manifest(const std::filesystem::path& path) {
@@ -108,7 +97,7 @@ bool is_same_link(const Json& now, const Json& wanted) {
 Result<std::vector<Manifest>> parse_manifests(const std::string& source, const std::string& text) {
   std::vector<Json> documents;
   const auto json =
-      base::parse_json(text, {.bytes_max = kManifestBytesMax}, base::JsonComments::ignore);
+      base::parse_json(text, {.bytes_max = kInputBytesMax}, base::JsonComments::ignore);
   if (json && json->is_array()) {
     documents.assign(json->begin(), json->end());
   } else if (json) {
@@ -134,7 +123,7 @@ Result<std::vector<Manifest>> read_manifests(const std::vector<std::string>& pat
   std::vector<Manifest> manifests;
   for (const std::string& path : paths) {
     for (const std::string& file : TRY(files_of(path))) {
-      const std::string text = TRY(read_text(file));
+      const std::string text = TRY(read_input(file));
       std::vector<Manifest> more = TRY(parse_manifests(file == "-" ? "stdin" : file, text));
       manifests.insert(manifests.end(), std::make_move_iterator(more.begin()),
                        std::make_move_iterator(more.end()));

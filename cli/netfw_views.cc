@@ -176,4 +176,19 @@ std::string render_balancer(const Json& services, const Json& instances, const S
   return out;
 }
 
+std::string render_plan(const Json& plan) {
+  std::string out;
+  for (const auto& [set, change] : value_at(plan, "sets").items()) {
+    for (const auto& [field, sign] : {std::pair("removed", "- "), {"added", "+ "}}) {
+      for (const std::string& member : texts_of(value_at(change, field))) {
+        out += sign + printable(set) + " " + printable(member) + "\n";
+      }
+    }
+  }
+  if (const Json& forward = value_at(plan, "forward"); forward.is_boolean()) {
+    out += forward.get<bool>() ? "+ forward\n" : "- forward\n";
+  }
+  return out.empty() ? "nothing changes\n" : out;
+}
+
 }  // namespace cli

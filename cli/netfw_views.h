@@ -11,6 +11,8 @@ namespace cli {
 
 // GET /v1/firewall: the rules of both families in order, then the sets they name.
 std::string render_firewall(const base::Json& firewall, const Style& style);
+// POST /v1/plan: a line for each member that would come or go.
+std::string render_plan(const base::Json& plan);
 // GET /v1/services and GET /v1/instances: one line for each service port, with its members.
 std::string render_balancer(const base::Json& services, const base::Json& instances,
                             const Style& style);

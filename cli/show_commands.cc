@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/api.h"
+#include "cli/input.h"
 #include "cli/netfw_views.h"
 #include "cli/views.h"
 
@@ -31,6 +32,21 @@ Status firewall_show(const Session& session) {
       session.print_json(firewall);
     } else {
       session.out << render_firewall(firewall, session.style);
+    }
+    return {};
+  };
+  return finish(session, Daemon::netfw, show());
+}
+
+Status firewall_plan(const Session& session, const std::string& file) {
+  const auto show = [&]() -> Result<void> {
+    const Json policy = TRY(read_json_input(file));
+    Api api = TRY(Api::make(session, Daemon::netfw));
+    const Json plan = TRY(api.post("/v1/plan", policy));
+    if (session.json) {
+      session.print_json(plan);
+    } else {
+      session.out << render_plan(plan);
     }
     return {};
   };

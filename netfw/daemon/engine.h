@@ -89,6 +89,9 @@ class Engine {
   base::Json firewall();
   base::Json policy();
   Judgement judge(const Packet& packet);
+  // What put_policy() with this policy would change in the sets of the firewall now; changes
+  // nothing. Errors: failed_precondition policy_locks_out.
+  base::Result<base::Json> plan(const Policy& policy);
   // Kept up to date by every change, so that a reader never waits for one under way.
   struct Figures {
     std::atomic<bool> firewall_good = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's state as JSON.
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "netfw/daemon/engine.h"
 
@@ -49,6 +50,18 @@ base::Json sets_json(const FirewallSets& sets) {
     out[std::string(set_name(id))] = std::move(members);
   }
   return out;
+}
+
+base::Json change_json(const SetChange& change) {
+  base::Json added = base::Json::array();
+  base::Json removed = base::Json::array();
+  for (const IpNet& net : change.nets_added) added.push_back(net.text());
+  for (const IpNet& net : change.nets_removed) removed.push_back(net.text());
+  for (const std::uint16_t port : change.ports_added) added.push_back(port);
+  for (const std::uint16_t port : change.ports_removed) removed.push_back(port);
+  for (const Endpoint& endpoint : change.endpoints_added) added.push_back(endpoint.text());
+  for (const Endpoint& endpoint : change.endpoints_removed) removed.push_back(endpoint.text());
+  return {{"added", std::move(added)}, {"removed", std::move(removed)}};
 }
 
 }  // namespace
@@ -147,6 +160,23 @@ base::Json Engine::policy() {
 Judgement Engine::judge(const Packet& packet) {
   const std::lock_guard lock(mutex_);
   return verdict(desired_firewall(), packet);
+}
+
+base::Result<base::Json> Engine::plan(const Policy& policy) {
+  TRY(check_invariants(compile_policy(policy)));
+  const std::lock_guard lock(mutex_);
+  const FirewallIr now = desired_firewall();
+  // What services may claim depends on the policy as well.
+  Policy in_force = std::exchange(policy_, policy);
+  const FirewallIr wanted = desired_firewall();
+  policy_ = std::move(in_force);
+  base::Json sets = base::Json::object();
+  for (const SetChange& change : difference(now.sets, wanted.sets)) {
+    if (!change.empty()) sets[std::string(set_name(change.id))] = change_json(change);
+  }
+  base::Json out = {{"sets", std::move(sets)}};
+  if (now.forward != wanted.forward) out["forward"] = wanted.forward;
+  return out;
 }
 
 base::Json Engine::health() const {

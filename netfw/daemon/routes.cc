@@ -90,15 +90,23 @@ Result<Response> get_policy(Api& api, const Request&) {
   return Response::json(api.engine->policy());
 }
 
-Result<Response> put_policy(Api& api, const Request& request) {
+Result<Policy> sent_policy(const Request& request) {
   const base::Json body = TRY(request.json());
-  const Policy policy = TRY(read_policy(body));
-  if (body.find("management_sources") == body.end()) {
-    return base::Error{.code = base::Code::invalid_argument,
-                       .detail = "who may manage the node has no default",
-                       .reason = "field_missing",
-                       .pointer = "/management_sources"};
-  }
+  Policy policy = TRY(read_policy(body));
+  if (body.find("management_sources") != body.end()) return policy;
+  return base::Error{.code = base::Code::invalid_argument,
+                     .detail = "who may manage the node has no default",
+                     .reason = "field_missing",
+                     .pointer = "/management_sources"};
+}
+
+Result<Response> post_plan(Api& api, const Request& request) {
+  const Policy policy = TRY(sent_policy(request));
+  return Response::json(TRY(api.engine->plan(policy)));
+}
+
+Result<Response> put_policy(Api& api, const Request& request) {
+  const Policy policy = TRY(sent_policy(request));
   const std::int64_t seconds = TRY(request.query_int("confirm_seconds", 0, 0, kTrialSecondsMax));
   std::optional<std::chrono::seconds> trial;
   if (seconds > 0) trial = std::chrono::seconds(seconds);
@@ -186,6 +194,8 @@ constexpr rest::Route<Api> kRoutes[] = {
     {Method::get, "/v1/policy", kRead, Run::on_worker, get_policy, "The firewall's policy"},
     {Method::put, "/v1/policy", kPolicy, Run::on_worker, put_policy,
      "Replace the policy; with ?confirm_seconds=N on trial"},
+    {Method::post, "/v1/plan", kRead, Run::on_worker, post_plan,
+     "What a policy would change, without changing it"},
     {Method::post, "/v1/policy/confirm", kPolicy, Run::on_worker, confirm_policy,
      "Keep the policy on trial"},
     {Method::post, "/v1/policy/rollback", kPolicy, Run::on_worker, rollback_policy,

@@ -300,6 +300,7 @@ TEST(Commands, the_help_of_every_command_has_an_example_and_the_exit_statuses) {
                                                           {"deployment", "list"},
                                                           {"deployment", "show"},
                                                           {"fw", "show"},
+                                                          {"fw", "plan"},
                                                           {"lb", "show"},
                                                           {"node", "show"},
                                                           {"node", "preflight"},
@@ -425,6 +426,12 @@ TEST(Commands, firewall_balancer_and_node_are_shown) {
   agent.answer("GET /v1/node", R"({"name":"n1","address":"10.0.0.2"})");
   LONGS_EQUAL(0, run({"fw", "show"}));
   STRCMP_CONTAINS("backend iptables, applied", out.str().c_str());
+  netfw.answer("POST /v1/plan",
+               R"({"forward":true,"sets":{"public-tcp":{"added":[8443],"removed":[443,80]}}})");
+  std::ofstream(folder / "policy.json") << R"({"public_tcp":[8443]})";
+  LONGS_EQUAL(0, run({"fw", "plan", (folder / "policy.json").string()}));
+  STRCMP_EQUAL("- public-tcp 443\n- public-tcp 80\n+ public-tcp 8443\n+ forward\n",
+               out.str().c_str());
   LONGS_EQUAL(0, run({"lb", "show"}));
   STRCMP_EQUAL("no services\n", out.str().c_str());
   LONGS_EQUAL(0, run({"node", "show"}));

@@ -75,6 +75,12 @@ TEST(NetfwViews, the_balancer_shows_what_is_in_rotation_for_each_port) {
       cli::render_balancer(services, instances, {}).c_str());
 }
 
+TEST(NetfwViews, a_plan_without_changes_says_so) {
+  STRCMP_EQUAL("nothing changes\n", cli::render_plan(base::Json::parse(R"({"sets":{}})")).c_str());
+  STRCMP_EQUAL("- forward\n",
+               cli::render_plan(base::Json::parse(R"({"forward":false,"sets":{}})")).c_str());
+}
+
 TEST(NetfwViews, answers_of_another_shape_do_not_break_the_views) {
   for (const char* text : {"null", "7", "[]", R"({"rules":7,"sets":{"a":1}})",
                            R"({"services":[7,{"ports":[null]}],"problems":[3]})"}) {

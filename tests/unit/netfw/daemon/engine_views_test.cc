@@ -41,3 +41,24 @@ TEST(EngineViews, a_verdict_is_that_of_the_rules_in_force) {
   packet.chain = Chain::forward;
   CHECK_TRUE(engine->judge(packet).verdict == Verdict::drop);
 }
+
+TEST(EngineViews, a_plan_says_what_a_policy_would_change_and_changes_nothing) {
+  put_services();
+  CHECK_OK(engine->put_instance(member("i1", 3001)));
+  const base::Json before = engine->firewall();
+  Policy policy = default_policy();
+  policy.public_tcp = {80, 8443};
+  policy.forward = true;
+  const base::Json plan = UNWRAP(engine->plan(policy));
+  STRCMP_EQUAL(R"({"forward":true,"sets":{"public-tcp":{"added":[8443],"removed":[443]}}})",
+               plan.dump().c_str());
+  STRCMP_EQUAL(before.dump().c_str(), engine->firewall().dump().c_str());
+  STRCMP_EQUAL(R"({"sets":{}})", UNWRAP(engine->plan(default_policy())).dump().c_str());
+  // A port of the policy is taken from the service that had it.
+  policy = default_policy();
+  policy.cluster_tcp.push_back(10001);
+  const base::Json taken = UNWRAP(engine->plan(policy));
+  STRCMP_EQUAL("[10001]", taken["sets"]["service-tcp"]["removed"].dump().c_str());
+  policy.management.clear();
+  CHECK_ERROR(base::Code::failed_precondition, "policy_locks_out", engine->plan(policy));
+}
