@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All services together on a node as it is installed: the first boot's account, tokens, an organisation, tasks, audit; killed and
 found again; the audit log verified by its files."""
+import concurrent.futures
 import json
 import time
 import unittest
@@ -8,6 +9,35 @@ import unittest
 import frame
 import appliance
 
+MANIFESTS = """\
+kind: workspaces
+context: /root
+name: shop
+---
+kind: environments
+context: /root/shop
+name: test
+description: 'of #{Config workspace}'
+properties: {environment_type: test}
+---
+kind: policies
+context: /root
+name: settings
+---
+kind: rules
+context: /root
+parent_kind: policies
+parent: settings
+name: tls
+resource_type: Gestalt::Resource::Rule::Config
+properties: {eval_logic: {property: tls, operator: inList, value: ['1.2', '1.3']}}
+---
+kind: environments
+context: /root/shop
+name: second
+description: 'beside #{Environment /root/shop/test}, under #{Policy settings}'
+properties: {environment_type: test}
+"""
 KEY_FILE = "/var/lib/gestalt/credentials/services/admin.json"
 RESTART_SECONDS = 20
 
@@ -68,6 +98,8 @@ class Services(unittest.TestCase):
         self.until(lambda: self.ask("GET", "/health", who="")[0] == 200)
         self.assertEqual(200, self.ask("GET", "/security/acme", who=token)[0], "acknowledged before the kill")
 
+        self.resources_from_manifests(token)
+
         def recorded():
             status, found = self.ask("GET", "/audit/root/records?limit=1000", who=token)
             self.assertEqual(200, status, found)
@@ -77,6 +109,27 @@ class Services(unittest.TestCase):
         self.assertEqual(1, len(self.until(recorded)))
         told = self.node.run(["gestalt", "audit", "verify"])
         self.assertIn("are whole", told)
+
+    def resources_from_manifests(self, token):
+        """What references stand for, a rule on configuration, and a watch that is answered by a change."""
+        for said in ("5 created", "5 unchanged"):
+            self.assertIn(said, self.node.run(["gestalt", "apply", "-f", "-"], text=MANIFESTS))
+        named = {}
+        for collection in ("workspaces", "environments", "policies"):
+            for each in self.ask("GET", f"/meta/root/{collection}?expand=true", who=token)[1]:
+                named[each["name"]] = each
+        self.assertEqual(f"of {named['shop']['id']}", named["test"]["description"])
+        self.assertEqual(f"beside {named['test']['id']}, under {named['settings']['id']}", named["second"]["description"])
+
+        config = f"/meta/root/environments/{named['test']['id']}/config"
+        known = self.ask("GET", f"{config}/watch", who=token)[1]["hash"]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            answer = pool.submit(self.ask, "GET", f"{config}/watch?wait=15&version={known}", who=token)
+            self.assertEqual(409, self.ask("PUT", config, {"tls": {"value": "1.0"}}, who=token)[0])
+            self.assertEqual(200, self.ask("PUT", config, {"tls": {"value": "1.3"}}, who=token)[0])
+            status, found = answer.result(timeout=20)
+        self.assertEqual((200, "1.3"), (status, found["values"]["tls"]))
+        self.assertNotEqual(known, found["hash"])
 
 
 if __name__ == "__main__":
