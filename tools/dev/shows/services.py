@@ -98,6 +98,17 @@ class Daemon:
                 self.process.kill()
                 self.process.wait()
 
+    def own_and_mapped_mib(self):
+        """What is resident: its own, with programs and libraries, and what is mapped of the store's file."""
+        mapped, counts = 0, False
+        for line in pathlib.Path(f"/proc/{self.process.pid}/smaps").read_text().splitlines():
+            words = line.split()
+            if not words[0].endswith(":"):
+                counts = words[-1].endswith(".mdb")
+            elif counts and words[0] == "Rss:":
+                mapped += int(words[1])
+        return self.resident_mib() - mapped / 1024, mapped / 1024
+
     def resident_mib(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
