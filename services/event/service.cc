@@ -31,8 +31,6 @@ std::string_view need_name(EventService::Need need) {
   return "";
 }
 
-// An event of the outbox as one of the channel; what is too large loses its payload, since nothing
-// may hold the outbox up.
 std::string envelope_of(const services::Event& from, std::string_view data) {
   const std::string org =
       base::ObjectText().text("fqon", from.org_fqon).text("id", from.org_id).take();
@@ -47,9 +45,11 @@ std::string envelope_of(const services::Event& from, std::string_view data) {
       .take();
 }
 
+// An event of the outbox as one of the channel; what is too large loses its payload, since nothing
+// may hold the outbox up.
 Chosen from_outbox(const services::Event& from) {
   std::string data = envelope_of(from, from.payload);
-  if (data.size() > kEventDataMax) {
+  if (from.payload.size() > kEventDataMax / 2 || data.size() > kEventDataMax) {
     const auto size = static_cast<std::int64_t>(from.payload.size());
     data = envelope_of(from, base::ObjectText().number("too_large", size).take());
   }
