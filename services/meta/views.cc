@@ -157,6 +157,25 @@ Result<std::vector<Stored>> asked_for(const Work& work, std::vector<Stored> list
   return asked;
 }
 
+namespace {
+
+Result<Reply> list_as_it_is(const Work& work, const std::vector<Stored>& list) {
+  const bool expand = TRY(work.call.flag("expand"));
+  std::string text = "[";
+  for (const Stored& stored : list) {
+    if (text.size() > 1) text += ',';
+    if (expand) {
+      text += TRY(shown(work, stored));
+    } else {
+      const Link link = TRY(link_of(work, stored));
+      text += link_text(link);
+    }
+  }
+  return Reply::json_text(text + "]");
+}
+
+}  // namespace
+
 Result<Reply> page_reply(const Work& work, std::string_view rest) {
   const rest::Page page = TRY(rest::read_page(work.call.request()));
   Part part{.after = page.after, .limit = page.limit};
@@ -170,25 +189,14 @@ Result<Reply> page_reply(const Work& work, std::string_view rest) {
   const bool has_more = list.size() > page.limit || !part.at_end;
   if (list.size() > page.limit) list.resize(page.limit);
   const std::string last = list.empty() ? part.after : list.back().id;
-  Reply reply = TRY(list_reply(work, std::move(list)));
+  Reply reply = TRY(list_as_it_is(work, list));
   if (!has_more) return reply;
   return std::move(reply).with("Link", "<" + next_page(work.call, last) + ">; rel=\"next\"");
 }
 
 Result<Reply> list_reply(const Work& work, std::vector<Stored> list) {
-  const bool expand = TRY(work.call.flag("expand"));
   list = TRY(asked_for(work, std::move(list)));
-  std::string text = "[";
-  for (const Stored& stored : list) {
-    if (text.size() > 1) text += ',';
-    if (expand) {
-      text += TRY(shown(work, stored));
-    } else {
-      const Link link = TRY(link_of(work, stored));
-      text += link_text(link);
-    }
-  }
-  return Reply::json_text(text + "]");
+  return list_as_it_is(work, list);
 }
 
 Result<Reply> resource_reply(const Work& work, const Stored& stored, int status) {

@@ -191,12 +191,8 @@ Result<Reply> directory_group(Security&, Call& call) {
 }
 
 Result<void> prepare_sync(Security& self, Call& call) {
-  std::optional<DirectoryRecord> directory;
-  const Result<void> read = self.host().store().read([&](store::Reader& reader) -> Result<void> {
-    directory = TRY(need_directory(reader, call.parameter("directory")));
-    return {};
-  });
-  TRY(read);
+  const auto directory = TRY(directory_of_path(self, call));
+  if (!directory) return {};  // gone meanwhile; the handler says so
   call.keep(TRY(look_up_shadows(self, *directory)));
   return {};
 }

@@ -66,17 +66,6 @@ Result<void> shadow_groups(Security& self, const DirectoryRecord& directory,
       });
 }
 
-Result<std::optional<DirectoryRecord>> directory_of_path(Security& self, Call& call) {
-  std::optional<DirectoryRecord> out;
-  const base::Result<void> done =
-      self.host().store().read([&](store::Reader& reader) -> Result<void> {
-        out = TRY(find<DirectoryRecord>(reader, call.parameter("directory")));
-        return {};
-      });
-  TRY(done);
-  return out;
-}
-
 // The groups a new account is put into by its creator.
 Result<void> join_groups(Security& self, Call& call, const AccountRecord& account,
                          const std::vector<std::string>& ids) {
@@ -158,6 +147,17 @@ Result<Reply> make_group_in(Security& self, Call& call, const DirectoryRecord& d
   const base::Json out = TRY(group_json(call.write(), group));
   call.emit("security.group.created", out);
   return created(out, "groups");
+}
+
+Result<std::optional<DirectoryRecord>> directory_of_path(Security& self, Call& call) {
+  std::optional<DirectoryRecord> out;
+  const base::Result<void> done =
+      self.host().store().read([&](store::Reader& reader) -> Result<void> {
+        out = TRY(find<DirectoryRecord>(reader, call.parameter("directory")));
+        return {};
+      });
+  TRY(done);
+  return out;
 }
 
 Result<void> prepare_directory_search(Security& self, Call& call) {

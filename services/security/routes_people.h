@@ -22,6 +22,10 @@ base::Result<services::Reply> make_account_in(Security& self, services::Call& ca
 base::Result<services::Reply> make_group_in(Security& self, services::Call& call,
                                             const DirectoryRecord& directory, const AppRecord* app);
 
+// The directory that the path of a call names, read for itself: for steps outside of a transaction.
+base::Result<std::optional<DirectoryRecord>> directory_of_path(Security& self,
+                                                               services::Call& call);
+
 // Prepare steps of searches: what the external directories concerned hold becomes shadows first.
 base::Result<void> prepare_directory_search(Security& self, services::Call& call);
 base::Result<void> prepare_directory_group_search(Security& self, services::Call& call);
