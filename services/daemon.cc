@@ -175,7 +175,9 @@ class Body final : public rest::DaemonBody {
     if (host_) host_->stop();
   }
   Result<void> start();
-  Result<void> reload(const Json&) override { return server_->reload_certificates(); }
+  Result<void> reload(const Json& config) override {
+    return server_->reload(TRY(rest::read_limits(config)));
+  }
   void stop(std::function<void()> done) override {
     server_->shutdown(kShutdownGrace, std::move(done));
   }

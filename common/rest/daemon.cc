@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -120,6 +121,36 @@ void tell_systemd(std::string_view state) {
   }
 }
 
+constexpr std::string_view kLiveLimits[] = {"/limits/requests_per_second", "/limits/requests_burst",
+                                            "/limits/address_requests_per_second",
+                                            "/limits/address_requests_burst"};
+
+// Whether a change at `pointer` is one of `live`, or of something above or below it.
+bool is_within(std::string_view pointer, std::string_view live) {
+  if (!pointer.starts_with(live)) return false;
+  return pointer.size() == live.size() || pointer[live.size()] == '/';
+}
+
+// What differs between two configurations and is read at the start alone, as JSON pointers.
+std::string waits_for_restart(const DaemonSpec& spec, const base::Json& old,
+                              const base::Json& next) {
+  // A group of fields that is on one side only counts field by field.
+  base::Json before = old;
+  base::Json after = next;
+  for (base::Json* side : {&before, &after}) {
+    if (side->is_object() && !side->contains("limits")) (*side)["limits"] = base::Json::object();
+  }
+  std::string fields;
+  for (const base::Json& change : base::Json::diff(before, after)) {
+    const std::string pointer = change["path"].get<std::string>();
+    const auto covers = [&](std::string_view live) { return is_within(pointer, live); };
+    const bool is_live =
+        std::ranges::any_of(kLiveLimits, covers) || std::ranges::any_of(spec.live_fields, covers);
+    if (!is_live) fields += (fields.empty() ? "" : " ") + pointer;
+  }
+  return fields;
+}
+
 // One life of a daemon, from start() to the end of its workers.
 class Life {
  public:
@@ -185,14 +216,17 @@ void Life::reload() {
                std::to_string(monotonic.tv_sec * 1'000'000LL + monotonic.tv_nsec / 1000));
   Result<base::Json> config = load_checked(spec_, options_.config);
   const Result<void> done = config ? body_->reload(*config) : Result<void>(config.error());
-  if (done) {
-    base::log::notice("DAEMON_RELOADED", spec_.name + " has read its configuration again");
-    tell_systemd("READY=1\nSTATUS=running");
-  } else {
+  if (!done) {
     base::log::failure("DAEMON_RELOAD_FAILED", "the old configuration stays in force", {},
                        done.error());
-    tell_systemd("READY=1\nSTATUS=running; the last reload failed, see the log");
+    return tell_systemd("READY=1\nSTATUS=running; the last reload failed, see the log");
   }
+  base::log::notice("DAEMON_RELOADED", spec_.name + " has read its configuration again");
+  const std::string waiting = waits_for_restart(spec_, config_, *config);
+  if (waiting.empty()) return tell_systemd("READY=1\nSTATUS=running");
+  base::log::warning("DAEMON_RESTART_NEEDED", "some changes wait for a restart of " + spec_.name,
+                     {{"fields", waiting}});
+  tell_systemd("READY=1\nSTATUS=running; a restart is needed for " + waiting);
 }
 
 void Life::stop() {

@@ -16,6 +16,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "common/base/json.h"
 #include "common/rest/metrics.h"
@@ -37,7 +39,8 @@ struct DaemonContext {
 class DaemonBody {
  public:
   virtual ~DaemonBody() = default;
-  // The new configuration has been checked. Fields marked `reload: restart` are left as they are.
+  // The new configuration has been checked. Fields that do not change under way are left as they
+  // are; the log names those that wait for a restart.
   virtual base::Result<void> reload(const base::Json& config) = 0;
   // Begins the clean end; `done` once nothing is under way.
   virtual void stop(std::function<void()> done) = 0;
@@ -50,6 +53,8 @@ struct DaemonSpec {
   // Checks the whole configuration. Errors carry a JSON pointer; also used by --check-config.
   std::function<base::Result<void>(const base::Json&)> check;
   std::function<base::Result<std::unique_ptr<DaemonBody>>(DaemonContext)> start;
+  // JSON pointers of what reload() takes over, beside the rates of "limits".
+  std::vector<std::string_view> live_fields = {};
   // The table without a service behind it, for --print-openapi and --dump-routes:
   // `table.describe(kRoutes)`. The standard routes are added when they are missing.
   std::function<void(RouteTable&)> describe_routes;

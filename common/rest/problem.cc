@@ -69,7 +69,9 @@ int http_status(Code code) {
 }
 
 int http_status(const base::Error& error) {
-  return error.reason == "method_not_allowed" ? 405 : http_status(error.code);
+  if (error.reason == "method_not_allowed") return 405;
+  if (error.reason == "request_timed_out") return 408;
+  return http_status(error.code);
 }
 
 Response problem(const base::Error& error, std::string_view request_id) {

@@ -50,9 +50,9 @@ class RateLimiter {
   using Buckets = std::unordered_map<std::string, Bucket, Hash, std::equal_to<>>;
   Bucket& bucket(std::string_view key, base::Instant now);
 
-  const Rate rate_;
-  const std::size_t keys_max_;
-  const base::Duration time_to_fill_;
+  Rate rate_;
+  std::size_t keys_max_;
+  base::Duration time_to_fill_;
   // Two generations: what is in `older_` when the next one begins was not used for a whole one.
   Buckets recent_;
   Buckets older_;

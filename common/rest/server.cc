@@ -98,7 +98,7 @@ std::uint16_t HttpServer::port(std::size_t listener) const {
   return places_[listener].socket.port;
 }
 
-Result<void> HttpServer::reload_certificates() {
+Result<void> HttpServer::reload(const ServerLimits& next_limits) {
   for (Place& place : places_) {
     if (place.options.certificate_file.empty() || shutting_down) continue;
     // Both instances accept from the same socket for a moment, so no client is refused.
@@ -108,6 +108,10 @@ Result<void> HttpServer::reload_certificates() {
     retired_.push_back(std::move(next));
     on_connection_closed(*retired_.back());
   }
+  limits.per_principal = next_limits.per_principal;
+  limits.per_address = next_limits.per_address;
+  principals = RateLimiter(limits.per_principal);
+  addresses = RateLimiter(limits.per_address);
   return {};
 }
 
@@ -186,7 +190,10 @@ void HttpServer::expire(Connection& connection) {
   const auto phase = static_cast<std::size_t>(connection.phase);
   if (phase < expired_.size()) expired_[phase]->add();
   connection.deadline.reset();
-  if (connection.phase != Phase::handler) return connection.cut();
+  if (connection.phase != Phase::handler) {
+    if (connection.exchange) connection.exchange->refuse_late();
+    return connection.cut();
+  }
   Exchange& exchange = *connection.exchange;
   // The worker goes on, but nobody waits for what it brings.
   if (exchange.ticket_) exchange.ticket_->exchange = nullptr;

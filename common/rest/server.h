@@ -4,7 +4,8 @@
 // It closes the library's known hazards, each with its test
 // (tests/unit/common/rest/server_hazards_test.cc):
 // 1. Absolute deadlines for headers, body, handler and reply, since the library's timeout only
-// counts silence. Expiry closes the connection; that of a handler replies 504.
+// counts silence. Expiry closes the connection; before, who began a request hears 408. That of a
+// handler replies 504.
 // 2. The path is decoded once, per segment, by RouteTable::match; raw bytes arrive there untouched.
 // 3. Content-Length together with Transfer-Encoding, two Content-Lengths, or a Transfer-Encoding
 // other than chunked are refused with 400 and close.
@@ -81,8 +82,9 @@ class Server {
   virtual ~Server() = default;  // resumes suspended connections first, as the library demands
   virtual std::uint16_t port(std::size_t listener = 0) const = 0;
   // New connections get the certificates that the files hold now; those that are open keep theirs.
-  // Errors: those of reading; invalid_argument tls_invalid. The old ones stay in force then.
-  virtual base::Result<void> reload_certificates() = 0;
+  // Of the limits the rates per principal and per address are taken, from now on. Errors: those of
+  // reading; invalid_argument tls_invalid. What was in force stays in force then.
+  virtual base::Result<void> reload(const ServerLimits& limits) = 0;
   // Stops accepting, ends streams, waits for handlers under way at most `grace`, then `done`. The
   // server may be destroyed in `done`.
   virtual void shutdown(std::chrono::milliseconds grace, std::function<void()> done) = 0;

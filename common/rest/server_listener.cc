@@ -214,6 +214,16 @@ void Connection::enter(Phase next) {
   deadline.reset();
 }
 
+void Connection::write_last(std::string_view bytes) {
+  const MHD_ConnectionInfo* info =
+      MHD_get_connection_info(handle, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+  if (info == nullptr || info->tls_session == nullptr) {
+    ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return;
+  }
+  gnutls_record_send(static_cast<gnutls_session_t>(info->tls_session), bytes.data(), bytes.size());
+}
+
 void Connection::cut() {
   is_cut = true;
   ::shutdown(fd, SHUT_RDWR);

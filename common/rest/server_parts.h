@@ -56,6 +56,8 @@ struct Exchange {
   // The library's access handler; returns false to close the connection.
   bool on_call(const char* method, const char* version, const char* data, std::size_t* size);
 
+  // Tells a client that its request took too long to come. Requires: the connection is cut next.
+  void refuse_late();
   // Nothing was granted to it: what it still sends is dropped.
   bool is_refused() const { return refusal_.has_value(); }
 
@@ -117,6 +119,8 @@ struct Connection {
   void enter(Phase next, base::Duration limit);
   void enter(Phase next);  // without a deadline
   void cut();              // ends it whatever the client does; the library then closes it
+  // Past the library, as far as the socket takes it at once. Requires: it is cut next.
+  void write_last(std::string_view bytes);
 
   Listener& listener;
   MHD_Connection* handle;
@@ -183,7 +187,7 @@ class HttpServer final : public Server {
   base::Result<void> listen(std::vector<ListenerOptions> listeners);
 
   std::uint16_t port(std::size_t listener) const override;
-  base::Result<void> reload_certificates() override;
+  base::Result<void> reload(const ServerLimits& next) override;
   void shutdown(std::chrono::milliseconds grace, std::function<void()> done) override;
 
   void on_connection_closed(Listener& listener);
@@ -195,7 +199,7 @@ class HttpServer final : public Server {
 
   Parts parts;
   const RouteTable& table;
-  const ServerLimits limits;
+  ServerLimits limits;
   RateLimiter principals;
   RateLimiter addresses;
   RateLimiter health;

@@ -120,6 +120,25 @@ bool Exchange::send(Result<Response> result) {
   return send_response(std::move(response));
 }
 
+// The library takes a reply only once the headers are whole, and after a body, the whole body.
+void Exchange::refuse_late() {
+  const bool comes_still = connection.phase == Phase::header || connection.phase == Phase::body;
+  if (!comes_still || connection.suspended || state_ == State::answered) return;
+  state_ = State::answered;
+  if (request.path.empty()) request.path = raw_path;
+  if (request.id.empty()) request.id = connection.listener.server.next_request_id();
+  const Response response = connection.listener.server.table.failure(
+      Error{Code::timed_out, "the request did not come within the time it has",
+            "request_timed_out"},
+      request);
+  count(response.status);
+  std::string text =
+      "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nX-Request-Id: " + request.id +
+      "\r\nContent-Length: " + std::to_string(response.body.size());
+  for (const auto& [name, value] : response.headers) text += "\r\n" + name + ": " + value;
+  connection.write_last(text + "\r\n\r\n" + response.body);
+}
+
 void Exchange::wake_stream() {
   if (!stream_->is_open()) return connection.cut();  // it was too slow to read
   // From now on the client has a deadline to take what is left.

@@ -55,9 +55,9 @@ class Body final : public rest::DaemonBody {
     return {};
   }
 
-  Result<void> reload(const Json&) override {
+  Result<void> reload(const Json& config) override {
     if (!http_) return {};
-    return http_->reload_certificates();
+    return http_->reload(TRY(rest::read_limits(config)));
   }
 
   void stop(std::function<void()> done) override {

@@ -42,9 +42,9 @@ class Body final : public rest::DaemonBody {
   ~Body() override { alive_.reset(); }
 
   base::Result<void> start();
-  base::Result<void> reload(const base::Json&) override {
+  base::Result<void> reload(const base::Json& config) override {
     tick_now();  // looks at the certificates of port 443
-    return server_->reload_certificates();
+    return server_->reload(TRY(rest::read_limits(config)));
   }
   void stop(std::function<void()> done) override {
     stopping_ = true;

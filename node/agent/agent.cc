@@ -46,8 +46,8 @@ class Agent final : public rest::DaemonBody {
         commands_({.threads = kCommandThreads, .queue_max = 4096}) {}
 
   base::Result<void> start();
-  base::Result<void> reload(const base::Json&) override {
-    return server_ ? server_->reload_certificates() : base::Result<void>();
+  base::Result<void> reload(const base::Json& config) override {
+    return server_ ? server_->reload(TRY(rest::read_limits(config))) : base::Result<void>();
   }
   void stop(std::function<void()> done) override;
 

@@ -66,7 +66,9 @@ class Body final : public rest::DaemonBody {
     return {};
   }
 
-  Result<void> reload(const base::Json&) override { return http_->reload_certificates(); }
+  Result<void> reload(const base::Json& config) override {
+    return http_->reload(TRY(rest::read_limits(config)));
+  }
 
   // Members take over faster when they see the links end than by silence.
   void stop(std::function<void()> done) override {

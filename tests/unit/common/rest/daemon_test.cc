@@ -144,6 +144,21 @@ TEST(Daemon, it_tells_systemd_when_it_is_ready_reloads_and_ends) {
   CHECK_FALSE(std::filesystem::exists(folder / "x.sock"));
 }
 
+TEST(Daemon, a_reload_names_what_waits_for_a_restart) {
+  NotifySocket systemd(folder / "notify");
+  start();
+  systemd.next();
+  configure(R"(,"greeting":"good day","hang_at_end":false)");
+  ::kill(child, SIGHUP);
+  systemd.next();
+  STRCMP_EQUAL("READY=1\nSTATUS=running; a restart is needed for /hang_at_end",
+               systemd.next().c_str());
+  const std::string log = UNWRAP(base::read_file(folder / "log"));
+  CHECK_TRUE(log.find("DAEMON_RESTART_NEEDED") != std::string::npos);
+  ::kill(child, SIGINT);
+  LONGS_EQUAL(0, wait_for_exit());
+}
+
 TEST(Daemon, a_reload_of_a_wrong_configuration_changes_nothing) {
   NotifySocket systemd(folder / "notify");
   start();

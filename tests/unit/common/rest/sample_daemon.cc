@@ -63,7 +63,7 @@ class Sample final : public rest::DaemonBody {
   }
   Result<void> reload(const base::Json& json) override {
     greeter_.greeting = TRY(read_config(json)).greeting;
-    return server_->reload_certificates();
+    return server_->reload({});
   }
   void stop(std::function<void()> done) override {
     if (config_.hang_at_end) return;
@@ -98,5 +98,6 @@ int main(int argc, char** argv) {
        .about = "Greets.",
        .check = check,
        .start = start,
+       .live_fields = {"/greeting"},
        .describe_routes = [](rest::RouteTable& table) { table.describe(kRoutes); }});
 }

@@ -31,6 +31,11 @@ milliseconds dribble(RawClient& client, std::string_view bytes) {
   return {};
 }
 
+void check_refused_late(const Reply& reply) {
+  LONGS_EQUAL(408, reply.status);
+  CHECK_TRUE(reply.body.find("request_timed_out") != std::string::npos);
+}
+
 // The process's CPU time so far.
 milliseconds cpu_time() {
   rusage usage{};
@@ -52,6 +57,7 @@ TEST(ServerHazards, headers_that_never_end_are_cut_at_the_deadline) {
   CHECK_TRUE(held < milliseconds(2000));
   CHECK_TRUE(rig.rendered().find("http_deadlines_expired_total{phase=\"header\"} 1") !=
              std::string::npos);
+  check_refused_late(client.reply());
 }
 
 TEST(ServerHazards, a_request_line_that_never_ends_is_cut_too) {
@@ -72,6 +78,17 @@ TEST(ServerHazards, a_slow_body_is_cut_at_the_deadline) {
   const milliseconds held = dribble(client, "body");
   CHECK_TRUE(held >= milliseconds(250));
   CHECK_TRUE(held < milliseconds(2000));
+  check_refused_late(client.reply());
+}
+
+TEST(ServerHazards, who_falls_silent_within_a_request_hears_408_and_who_has_not_begun_nothing) {
+  Rig rig(kQuick);
+  RawClient begun(rig.server->port());
+  begun.send("GET /echo/1 HTTP/1.1\r\nX-A: a");
+  check_refused_late(begun.reply());
+  CHECK_TRUE(begun.is_closed_by_server());
+  RawClient silent(rig.server->port());
+  CHECK_TRUE(silent.is_closed_by_server());
 }
 
 TEST(ServerHazards, headers_of_a_later_request_have_their_own_deadline) {

@@ -107,15 +107,14 @@ TEST(ServerTls, new_connections_get_a_renewed_certificate_and_old_ones_go_on) {
   LONGS_EQUAL(200, UNWRAP(old_client.send(old_call)).status);
 
   make("server");
-  rig.on_loop([&] { CHECK_OK(rig.server->reload_certificates()); });
+  rig.on_loop([&] { CHECK_OK(rig.server->reload({})); });
   LONGS_EQUAL(200, ask(call(rig)));
   LONGS_EQUAL(0, ask(old_call));
   LONGS_EQUAL(200, UNWRAP(old_client.send(old_call)).status);  // on its kept connection
 
   std::ofstream(folder / "server.crt", std::ios::trunc) << "not a certificate";
-  rig.on_loop([&] {
-    CHECK_ERROR(base::Code::invalid_argument, "tls_invalid", rig.server->reload_certificates());
-  });
+  rig.on_loop(
+      [&] { CHECK_ERROR(base::Code::invalid_argument, "tls_invalid", rig.server->reload({})); });
   sys::HttpClient still;
   sys::HttpCall any = call(rig);
   any.ca_file = folder / "old.crt";

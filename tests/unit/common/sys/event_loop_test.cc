@@ -3,7 +3,10 @@
 
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +14,7 @@
 
 #include "common/sys/process.h"
 #include "tests/support/check_result.h"
+#include "tests/support/temp_folder.h"
 
 using namespace std::chrono_literals;
 using base::Code;
@@ -196,4 +200,81 @@ TEST(EventLoop, the_end_of_a_process_fires_once) {
   run_loop();
   LONGS_EQUAL(1, count);
   LONGS_EQUAL(pid, ::waitpid(pid, nullptr, 0));
+}
+
+// systemd's side of the watchdog: the socket that a unit finds in NOTIFY_SOCKET.
+TEST_GROUP(Watchdog) {
+  TempFolder folder;
+  sys::Fd socket;
+  std::unique_ptr<sys::EventLoop> loop;
+
+  void setup() override {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = folder / "notify";
+    CHECK_TRUE(path.size() < sizeof address.sun_path);
+    path.copy(address.sun_path, path.size());
+    socket = sys::Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    LONGS_EQUAL(0, ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address),
+                          static_cast<socklen_t>(sizeof address)));
+    LONGS_EQUAL(0, ::setenv("NOTIFY_SOCKET", path.c_str(), 1));
+  }
+  void teardown() override {
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
+  }
+  void make_loop(std::chrono::microseconds period) {
+    LONGS_EQUAL(0, ::setenv("WATCHDOG_USEC", std::to_string(period.count()).c_str(), 1));
+    LONGS_EQUAL(0, ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1));
+    loop = UNWRAP(sys::EventLoop::make());
+  }
+  // What waits in the socket, taken out of it. Each must be a keep-alive.
+  int take_keep_alives() {
+    int count = 0;
+    char text[256];
+    for (ssize_t size = 0; (size = ::recv(socket.get(), text, sizeof text, 0)) >= 0; ++count) {
+      const std::string_view got(text, static_cast<std::size_t>(size));
+      STRCMP_EQUAL("WATCHDOG=1", std::string(got.substr(0, got.find('\n'))).c_str());
+    }
+    return count;
+  }
+};
+
+TEST(Watchdog, a_loop_that_turns_says_so_before_each_period_is_over) {
+  constexpr auto kPeriod = 1s;
+  const base::Instant start = base::system_clock().now();
+  make_loop(kPeriod);
+  // The first one comes at once, each other one after a half to three quarters of the period.
+  int count = take_keep_alives();
+  LONGS_EQUAL(1, count);
+  base::Instant third;
+  const auto watch = UNWRAP(loop->watch_fd(socket.get(), EPOLLIN, [&](std::uint32_t) {
+    count += take_keep_alives();
+    third = base::system_clock().now();
+    if (count >= 3) loop->stop();
+  }));
+  const auto guard = loop->after(10s, [&] { loop->stop(); });
+  CHECK_OK(loop->run());
+  CHECK_TRUE(count >= 3);
+  CHECK_TRUE(third < start + 2 * kPeriod);
+}
+
+TEST(Watchdog, a_loop_that_hangs_is_silent) {
+  make_loop(200ms);
+  take_keep_alives();
+  int said = -1;
+  loop->post([&] {
+    take_keep_alives();
+    std::this_thread::sleep_for(500ms);  // what a callback that hangs does
+    said = take_keep_alives();
+    loop->stop();
+  });
+  CHECK_OK(loop->run());
+  LONGS_EQUAL(0, said);
+}
+
+TEST(Watchdog, nothing_is_said_to_a_systemd_that_does_not_ask) {
+  loop = UNWRAP(sys::EventLoop::make());
+  const auto end = loop->after(50ms, [&] { loop->stop(); });
+  CHECK_OK(loop->run());
+  LONGS_EQUAL(0, take_keep_alives());
 }
