@@ -58,6 +58,7 @@ class Api {
 
   base::Result<rest::Response> mesos_state(const rest::Request& request);
   base::Result<rest::Response> mesos_statistics(const rest::Request& request);
+  base::Result<rest::Response> mesos_statistics_of(const rest::Request& request);
   base::Result<rest::Response> mesos_containers(const rest::Request& request);
   base::Result<rest::Response> mesos_metrics(const rest::Request& request);
   base::Result<rest::Response> browse_files(const rest::Request& request);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/base/text.h"
 #include "node/agent/tcp_probe.h"
 
 namespace node::agent {
@@ -15,6 +16,8 @@ using std::chrono::milliseconds;
 constexpr std::size_t kBodyMax = 1 << 20;
 constexpr base::Duration kBusyRetry = milliseconds(200);
 constexpr base::Duration kReadinessFirst = milliseconds(50);
+constexpr std::size_t kContentTypeMax = 100;
+constexpr std::int64_t kNoAnswer = 504;
 
 std::string now_text() { return base::format_time(base::system_clock().wall()); }
 
@@ -38,6 +41,45 @@ std::uint16_t port_of(const api::ReadinessCheck& check, const Record& record) {
   return ports.empty() ? 0 : ports[0];
 }
 
+std::size_t body_max_of_each(const std::vector<api::ReadinessCheck>& checks) {
+  const auto keeping = std::count_if(checks.begin(), checks.end(),
+                                     [](const auto& each) { return each.preserve_last_response; });
+  return api::kCheckBodyMax / static_cast<std::size_t>(std::max<std::ptrdiff_t>(keeping, 1));
+}
+
+// The first `most` bytes of a foreign text, with '?' for control characters and for what is not
+// UTF-8.
+std::string presentable(std::string_view text, std::size_t most) {
+  std::string out(text.substr(0, most));
+  // The cut may have gone through a character, which has at most three bytes before its last one.
+  for (int i = 0; i < 3 && out.size() < text.size() && !base::is_utf8(out); ++i) out.pop_back();
+  const bool readable = base::is_utf8(out);
+  for (char& c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool control = (byte < 0x20 && c != '\n' && c != '\r' && c != '\t') || byte == 0x7f;
+    if (control || (byte >= 0x80 && !readable)) c = '?';
+  }
+  return out;
+}
+
+api::CheckResponse response_of(const base::Result<sys::HttpReply>& reply, std::size_t body_max) {
+  if (!reply) return {kNoAnswer, "text/plain", presentable(reply.error().detail, body_max)};
+  const auto type = reply->headers.find("content-type");
+  return {reply->status,
+          type == reply->headers.end() ? "" : presentable(type->second, kContentTypeMax),
+          presentable(reply->body, body_max)};
+}
+
+// Of an instance that runs already it is what an earlier agent has found.
+api::ReadinessResult known_result(const api::ReadinessCheck& check, const Record& record) {
+  api::ReadinessResult out{check.name, record.status.ready, std::nullopt};
+  if (!check.preserve_last_response) return out;
+  for (const api::ReadinessResult& each : record.status.readiness_results) {
+    if (each.name == check.name) out.last_response = each.last_response;
+  }
+  return out;
+}
+
 }  // namespace
 
 struct Checks::Health {
@@ -51,14 +93,16 @@ struct Checks::Health {
 struct Checks::Readiness {
   api::ReadinessCheck spec;
   std::uint16_t port;
-  bool ready;
+  api::ReadinessResult result;
   base::Duration delay;
   sys::WatchHandle timer;
   sys::WatchHandle probe;
 };
 
 Checks::Checks(Parts parts, const Record& record, base::Instant started, bool was_healthy)
-    : parts_(std::move(parts)), address_(record.status.address) {
+    : parts_(std::move(parts)),
+      address_(record.status.address),
+      kept_body_max_(body_max_of_each(record.spec->readiness_checks)) {
   for (const api::HealthCheck& spec : record.spec->health_checks) {
     const CheckState state(CheckState::rules_of(spec), started,
                            was_healthy ? Verdict::healthy : Verdict::undecided);
@@ -68,9 +112,10 @@ Checks::Checks(Parts parts, const Record& record, base::Instant started, bool wa
     health_.push_back(std::move(check));
   }
   for (const api::ReadinessCheck& spec : record.spec->readiness_checks) {
-    auto check = std::make_unique<Readiness>(Readiness{
-        spec, port_of(spec, record), record.status.ready, kReadinessFirst, nullptr, nullptr});
-    if (!check->ready) {
+    auto check = std::make_unique<Readiness>(Readiness{spec, port_of(spec, record),
+                                                       known_result(spec, record), kReadinessFirst,
+                                                       nullptr, nullptr});
+    if (!check->result.ready) {
       check->timer = parts_.loop.after(base::Duration(0), [this, at = check.get()] { look(*at); });
     }
     readiness_.push_back(std::move(check));
@@ -91,7 +136,7 @@ std::optional<bool> Checks::healthy() const {
 
 bool Checks::ready() const {
   return std::all_of(readiness_.begin(), readiness_.end(),
-                     [](const auto& check) { return check->ready; });
+                     [](const auto& check) { return check->result.ready; });
 }
 
 std::vector<api::HealthResult> Checks::results() const {
@@ -100,9 +145,14 @@ std::vector<api::HealthResult> Checks::results() const {
   return out;
 }
 
+std::vector<api::ReadinessResult> Checks::readiness() const {
+  std::vector<api::ReadinessResult> out;
+  for (const auto& check : readiness_) out.push_back(check->result);
+  return out;
+}
+
 sys::WatchHandle Checks::probe_http(bool tls, std::uint16_t port, const std::string& path,
-                                    milliseconds timeout,
-                                    std::function<void(base::Result<int>)> done) {
+                                    milliseconds timeout, sys::AsyncHttp::Done done) {
   sys::HttpCall call;
   call.url = (tls ? "https://" : "http://") + authority(address_, port) + path;
   call.headers = {{"User-Agent", "gestalt-agentd"}, {"Connection", "close"}, {"Accept", "*/*"}};
@@ -111,11 +161,7 @@ sys::WatchHandle Checks::probe_http(bool tls, std::uint16_t port, const std::str
   call.connect_timeout = timeout;
   call.timeout = timeout;
   call.response_max = kBodyMax;
-  return parts_.http.send(std::move(call),
-                          [done = std::move(done)](base::Result<sys::HttpReply> reply) {
-                            if (!reply) return done(reply.error());
-                            done(reply->status);
-                          });
+  return parts_.http.send(std::move(call), std::move(done));
 }
 
 void Checks::look(Health& check) {
@@ -136,19 +182,19 @@ void Checks::look(Health& check) {
     case api::CheckProtocol::https: break;
   }
   const bool tls = check.spec.protocol == api::CheckProtocol::https;
-  check.probe = probe_http(tls, check.port, check.spec.path, timeout,
-                           [this, &check, done = std::move(done)](base::Result<int> status) {
-                             // Too many calls of ours are under way: that says nothing about it.
-                             if (!status && status.error().code == base::Code::throttled) {
-                               check.timer =
-                                   parts_.loop.after(kBusyRetry, [this, &check] { look(check); });
-                               return;
-                             }
-                             if (!status) return done(status.error().detail);
-                             // Marathon: 2xx and 3xx are good.
-                             const bool good = *status >= 200 && *status < 400;
-                             done(good ? "" : "status " + std::to_string(*status));
-                           });
+  check.probe =
+      probe_http(tls, check.port, check.spec.path, timeout,
+                 [this, &check, done = std::move(done)](base::Result<sys::HttpReply> reply) {
+                   // Too many calls of ours are under way: that says nothing about it.
+                   if (!reply && reply.error().code == base::Code::throttled) {
+                     check.timer = parts_.loop.after(kBusyRetry, [this, &check] { look(check); });
+                     return;
+                   }
+                   if (!reply) return done(reply.error().detail);
+                   // Marathon: 2xx and 3xx are good.
+                   const bool good = reply->status >= 200 && reply->status < 400;
+                   done(good ? "" : "status " + std::to_string(reply->status));
+                 });
 }
 
 void Checks::finish(Health& check, const std::string& failure) {
@@ -172,18 +218,28 @@ void Checks::look(Readiness& check) {
   check.timer.reset();
   const auto timeout = std::chrono::duration_cast<milliseconds>(check.spec.timeout);
   const bool tls = check.spec.protocol == api::CheckProtocol::https;
-  check.probe = probe_http(
-      tls, check.port, check.spec.path, timeout, [this, &check](base::Result<int> status) {
-        const auto& good = check.spec.http_status_codes_ready;
-        finish(check, status && std::find(good.begin(), good.end(), *status) != good.end());
-      });
+  check.probe =
+      probe_http(tls, check.port, check.spec.path, timeout,
+                 [this, &check](base::Result<sys::HttpReply> reply) { finish(check, reply); });
 }
 
-void Checks::finish(Readiness& check, bool is_ready) {
-  check.ready = is_ready;
-  if (is_ready) return parts_.on_change();
-  check.timer = parts_.loop.after(check.delay, [this, &check] { look(check); });
-  check.delay = std::min<base::Duration>(check.delay + check.delay / 5, check.spec.interval);
+void Checks::finish(Readiness& check, const base::Result<sys::HttpReply>& reply) {
+  // As with health: a look that could not be made is made again.
+  if (!reply && reply.error().code == base::Code::throttled) {
+    check.timer = parts_.loop.after(kBusyRetry, [this, &check] { look(check); });
+    return;
+  }
+  const api::ReadinessResult before = check.result;
+  const auto& good = check.spec.http_status_codes_ready;
+  check.result.ready = reply && std::find(good.begin(), good.end(), reply->status) != good.end();
+  if (check.spec.preserve_last_response) {
+    check.result.last_response = response_of(reply, kept_body_max_);
+  }
+  if (!check.result.ready) {
+    check.timer = parts_.loop.after(check.delay, [this, &check] { look(check); });
+    check.delay = std::min<base::Duration>(check.delay + check.delay / 5, check.spec.interval);
+  }
+  if (check.result != before) parts_.on_change();  // may end this object
 }
 
 }  // namespace node::agent

@@ -124,13 +124,19 @@ CgroupUsage read_usage(const Cgroups& cgroups, const std::string& control_group)
   out.memory_bytes = read_number(group_path(cgroups, "memory", control_group) /
                                  (v1 ? "memory.usage_in_bytes" : "memory.current"))
                          .value_or(0);
+  const std::string memory =
+      read_text(group_path(cgroups, "memory", control_group) / "memory.stat");
+  out.anonymous_bytes = find_entry(memory, v1 ? "total_rss" : "anon").value_or(out.memory_bytes);
   if (v1) {
-    const auto nanoseconds =
-        read_number(group_path(cgroups, "cpuacct", control_group) / "cpuacct.usage");
-    out.cpu_seconds = static_cast<double>(nanoseconds.value_or(0)) / 1e9;
+    const auto folder = group_path(cgroups, "cpuacct", control_group);
+    const auto all = read_number(folder / "cpuacct.usage");
+    const auto system = read_number(folder / "cpuacct.usage_sys");
+    out.cpu_seconds = static_cast<double>(all.value_or(0)) / 1e9;
+    out.system_cpu_seconds = static_cast<double>(system.value_or(0)) / 1e9;
   } else {
     const std::string text = read_text(group_path(cgroups, "cpu", control_group) / "cpu.stat");
     out.cpu_seconds = static_cast<double>(find_entry(text, "usage_usec").value_or(0)) / 1e6;
+    out.system_cpu_seconds = static_cast<double>(find_entry(text, "system_usec").value_or(0)) / 1e6;
   }
   out.pids = read_number(group_path(cgroups, "pids", control_group) / "pids.current").value_or(0);
   return out;

@@ -45,7 +45,9 @@ std::vector<std::string> judge_limits(const api::RunResources& wanted, std::int6
 
 struct CgroupUsage {
   std::int64_t memory_bytes = 0;
+  std::int64_t anonymous_bytes = 0;  // of these, what is no cache of files
   double cpu_seconds = 0;
+  double system_cpu_seconds = 0;  // of these, in the kernel
   std::int64_t pids = 0;
 };
 CgroupUsage read_usage(const Cgroups& cgroups, const std::string& control_group);

@@ -43,6 +43,8 @@ constexpr rest::Route<Api> kRoutes[] = {
      "The node as a Mesos agent shows itself"},
     {Method::get, "/monitor/statistics", Scope("node:read"), Run::on_worker,
      call<&Api::mesos_statistics>, "What the instances use"},
+    {Method::get, "/slave/{id}/monitor/statistics", Scope("node:read"), Run::on_worker,
+     call<&Api::mesos_statistics_of>, "What the instances of the node of this name use"},
     {Method::get, "/containers", Scope("node:read"), Run::on_worker, call<&Api::mesos_containers>,
      "What the instances use, by container"},
     {Method::get, "/metrics/snapshot", Scope("metrics:read"), Run::on_loop,
@@ -199,22 +201,35 @@ Result<Response> Api::mesos_statistics(const Request&) {
   for (const View& view : views) {
     if (view.control_group.empty() || view.pid == 0) continue;
     const CgroupUsage usage = read_usage(cgroups, view.control_group);
-    out.push_back({{"executor_id", view.id},
-                   {"executor_name", ""},
-                   {"framework_id", "marathon"},
-                   {"source", view.id},
-                   {"container_id", view.executor},
-                   {"statistics",
-                    {{"cpus_limit", view.resources.cpus},
-                     {"cpus_user_time_secs", usage.cpu_seconds},
-                     {"cpus_system_time_secs", 0},
-                     {"mem_limit_bytes", view.resources.memory_bytes},
-                     {"mem_rss_bytes", usage.memory_bytes},
-                     {"mem_total_bytes", usage.memory_bytes},
-                     {"processes", usage.pids},
-                     {"timestamp", now}}}});
+    out.push_back(
+        {{"executor_id", view.id},
+         {"executor_name", ""},
+         {"framework_id", "marathon"},
+         {"source", view.id},
+         {"container_id", view.executor},
+         {"statistics",
+          {{"cpus_limit", view.resources.cpus},
+           {"cpus_user_time_secs", std::max(0.0, usage.cpu_seconds - usage.system_cpu_seconds)},
+           {"cpus_system_time_secs", usage.system_cpu_seconds},
+           {"mem_limit_bytes", view.resources.memory_bytes},
+           {"mem_rss_bytes", usage.anonymous_bytes},
+           {"mem_total_bytes", usage.memory_bytes},
+           {"processes", usage.pids},
+           {"timestamp", now}}}});
   }
   return Response::json(out);
+}
+
+// As masterd hands it on for DC/OS' path of a node: the name says whether this one is meant.
+// Errors: not_found node_unknown.
+Result<Response> Api::mesos_statistics_of(const Request& request) {
+  const std::string& id = request.parameter("id");
+  if (id != parts_.config.name) {
+    return base::Error{base::Code::not_found,
+                       "this is " + parts_.config.name + ", not the node '" + id + "'",
+                       "node_unknown"};
+  }
+  return mesos_statistics(request);
 }
 
 Result<Response> Api::mesos_containers(const Request& request) { return mesos_statistics(request); }

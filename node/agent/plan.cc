@@ -33,6 +33,10 @@ void plan_instance(const WishesById& wishes, const ObservedInstance& instance,
   if (!runs && instance.state != InstanceState::killing) {
     out.push_back({Step::Kind::stop, instance.id, instance.epoch});
   }
+  if (runs && instance.state == InstanceState::running && !instance.spec.empty() &&
+      instance.spec != wishes.at(instance.id)->spec) {
+    out.push_back({Step::Kind::update, instance.id, instance.epoch});
+  }
 }
 
 void plan_unit(const WishesById& wishes, const std::string& unit, std::vector<Step>& out) {

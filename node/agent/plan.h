@@ -27,6 +27,7 @@ struct ObservedInstance {
   std::vector<std::uint16_t> ports;
   bool cleaned = false;      // of a terminal instance: unit and folders are gone
   bool image_ready = false;  // of a staging instance: it waits for its turn to start
+  std::string spec = {};     // digest of what it runs by, or is being brought to
 };
 
 struct PlanInput {
@@ -43,6 +44,7 @@ struct Step {
     forget,     // a terminal instance that masterd has dropped
     adopt,      // a unit that is wanted but has no record
     proceed,    // a staging instance whose image has come
+    update,     // a running instance gets the limits and checks of a changed specification
     start,
   };
   Kind kind;

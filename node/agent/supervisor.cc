@@ -112,8 +112,10 @@ void Supervisor::replan_now() {
   if (wishes_) input.desired = &wishes_->assignments;
   for (const auto& [id, instance] : instances_) {
     const api::InstanceStatus& status = instance.record.status;
-    input.instances.push_back({id, status.epoch, status.state, status.ports,
-                               instance.record.cleaned, instance.image_ready});
+    input.instances.push_back(
+        {id, status.epoch, status.state, status.ports, instance.record.cleaned,
+         instance.image_ready,
+         instance.next_digest.empty() ? instance.record.spec_digest : instance.next_digest});
   }
   input.units.assign(stray_units_.begin(), stray_units_.end());
   input.starts_max = static_cast<std::size_t>(parts_.config.starts_max);
@@ -131,6 +133,11 @@ void Supervisor::apply(const Step& step) {
       if (instance != nullptr && instance->record.status.state == InstanceState::staging) {
         prepare(*instance);
       }
+      return;
+    }
+    case Step::Kind::update: {
+      Instance* instance = find_epoch(step.id, step.epoch);
+      if (instance != nullptr) update(*instance);
       return;
     }
     case Step::Kind::stop: {

@@ -45,6 +45,7 @@ namespace node::agent {
 
 // A stop that systemd did not take, for instance since it began anew, is asked for again.
 inline constexpr auto kStopAgain = std::chrono::milliseconds(500);
+inline constexpr auto kUpdateAgain = std::chrono::milliseconds(500);
 
 struct Instance {
   Record record;
@@ -60,6 +61,10 @@ struct Instance {
   bool examine_again = false;   // it changed meanwhile
   bool cleaning = false;
   std::optional<InstanceFiles> files;  // from their making to the launch
+  // A changed specification that is being applied; no digest: none.
+  std::string next_digest;
+  std::shared_ptr<const api::RunSpec> next_spec;
+  sys::WatchHandle update_again;
 };
 
 class Supervisor {
@@ -154,6 +159,11 @@ class Supervisor {
   void set_healthy(Instance& instance, std::optional<bool> healthy);
   void on_exposed(Instance& instance);
   NetfwInstance netfw_view(const Instance& instance, Exposure exposure) const;
+
+  // supervisor_update.cc
+  void update(Instance& instance);
+  void on_updated(Instance& instance, base::Result<void> updated);
+  void forget_update(Instance& instance);
 
   // supervisor_end.cc
   void stop(Instance& instance);

@@ -136,6 +136,7 @@ void Supervisor::end(Instance& instance, InstanceState state, const std::string&
   status.ready = false;
   status.pid = 0;
   if (instance.checks) status.health_results = instance.checks->results();
+  status.readiness_results.clear();
   instance.checks.reset();
   instance.oom_watch.reset();
   publish(instance);

@@ -281,6 +281,7 @@ void Supervisor::start_checks(Instance& instance, bool was_healthy) {
                                              base::system_clock().now(), was_healthy);
   instance.record.status.ready = instance.checks->ready();
   instance.record.status.health_results = instance.checks->results();
+  instance.record.status.readiness_results = instance.checks->readiness();
   if (instance.record.spec->health_checks.empty()) {
     // Marathon takes a task without health checks for good as soon as it runs.
     if (!instance.record.status.ports.empty()) {
@@ -333,6 +334,7 @@ void Supervisor::on_checks(Instance& instance) {
   api::InstanceStatus& status = instance.record.status;
   if (status.state != InstanceState::running || !instance.checks) return;
   status.health_results = instance.checks->results();
+  status.readiness_results = instance.checks->readiness();
   status.ready = instance.checks->ready();
   const auto healthy = instance.checks->healthy();
   if (healthy != status.healthy) return set_healthy(instance, healthy);

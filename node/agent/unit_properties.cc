@@ -16,6 +16,7 @@ using sys::UnitProperty;
 constexpr std::uint64_t kStartTimeoutUs = 60'000'000;
 constexpr std::uint64_t kCpuQuotaMinUs = 10'000;  // what the kernel accepts as the least share
 constexpr std::uint64_t kFilesMax = 524'288;
+constexpr std::uint64_t kNoLimit = UINT64_MAX;  // systemd's "infinity"
 // Bits of <linux/capability.h>. The helper gives them up with its user.
 constexpr std::uint64_t kCapSetgid = 1U << 6;
 constexpr std::uint64_t kCapSetuid = 1U << 7;
@@ -55,13 +56,8 @@ void add_common(const UnitInput& input, std::vector<UnitProperty>& out) {
   out.push_back({"CPUAccounting", true});
   out.push_back({"MemoryAccounting", true});
   out.push_back({"TasksAccounting", true});
-  out.push_back({"TasksMax", static_cast<std::uint64_t>(pids_max_of(spec, input.pids_default))});
-  if (spec.resources.memory_bytes > 0) {
-    out.push_back({"MemoryMax", static_cast<std::uint64_t>(spec.resources.memory_bytes)});
-    out.push_back({"MemorySwapMax", std::uint64_t{0}});
-  }
-  if (spec.resources.cpus > 0) {
-    out.push_back({"CPUQuotaPerSecUSec", cpu_quota_us(spec.resources.cpus)});
+  for (UnitProperty& limit : limit_properties(spec, input.pids_default)) {
+    if (std::get<std::uint64_t>(limit.value) != kNoLimit) out.push_back(std::move(limit));
   }
 }
 
@@ -93,6 +89,17 @@ std::uint64_t cpu_quota_us(double cpus) {
 
 std::int64_t pids_max_of(const api::RunSpec& spec, std::int64_t pids_default) {
   return spec.resources.pids_max > 0 ? spec.resources.pids_max : pids_default;
+}
+
+std::vector<UnitProperty> limit_properties(const api::RunSpec& spec, std::int64_t pids_default) {
+  const bool has_memory = spec.resources.memory_bytes > 0;
+  const auto memory =
+      has_memory ? static_cast<std::uint64_t>(spec.resources.memory_bytes) : kNoLimit;
+  return {{"TasksMax", static_cast<std::uint64_t>(pids_max_of(spec, pids_default))},
+          {"MemoryMax", memory},
+          {"MemorySwapMax", has_memory ? std::uint64_t{0} : kNoLimit},
+          {"CPUQuotaPerSecUSec",
+           spec.resources.cpus > 0 ? cpu_quota_us(spec.resources.cpus) : kNoLimit}};
 }
 
 std::string pid_file(const UnitInput& input) { return input.run_folder + "/pid"; }

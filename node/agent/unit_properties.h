@@ -37,6 +37,9 @@ std::vector<sys::UnitProperty> container_properties(const UnitInput& input);
 base::Result<std::vector<sys::UnitProperty>> process_properties(const UnitInput& input,
                                                                 const Environment& environment);
 std::string pid_file(const UnitInput& input);
+// The limits alone, as they can be set on a unit that runs; what has none says so.
+std::vector<sys::UnitProperty> limit_properties(const api::RunSpec& spec,
+                                                std::int64_t pids_default);
 
 // The CPU limit as systemd wants it: microseconds per second.
 std::uint64_t cpu_quota_us(double cpus);

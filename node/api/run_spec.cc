@@ -155,6 +155,7 @@ ReadinessCheck read_readiness_check(Fields& fields) {
   fields.optional("port_name", out.port_name, {.length_max = 63});
   read_seconds(fields, "interval_seconds", out.interval, 1, kDayInSeconds);
   read_seconds(fields, "timeout_seconds", out.timeout, 1, kDayInSeconds);
+  fields.optional("preserve_last_response", out.preserve_last_response);
   const Json* codes = fields.find_array("http_status_codes_ready", 100);
   if (codes == nullptr) return out;
   out.http_status_codes_ready.clear();
@@ -272,13 +273,16 @@ Json health_check_json(const HealthCheck& check) {
 }
 
 Json readiness_check_json(const ReadinessCheck& check) {
-  return {{"name", check.name},
-          {"protocol", word_of(kProtocols, check.protocol)},
-          {"path", check.path},
-          {"port_name", check.port_name},
-          {"interval_seconds", check.interval.count()},
-          {"timeout_seconds", check.timeout.count()},
-          {"http_status_codes_ready", check.http_status_codes_ready}};
+  Json out{{"name", check.name},
+           {"protocol", word_of(kProtocols, check.protocol)},
+           {"path", check.path},
+           {"port_name", check.port_name},
+           {"interval_seconds", check.interval.count()},
+           {"timeout_seconds", check.timeout.count()},
+           {"http_status_codes_ready", check.http_status_codes_ready}};
+  // As with `shared`: equal specifications of before keep their digests.
+  if (check.preserve_last_response) out["preserve_last_response"] = true;
+  return out;
 }
 
 }  // namespace

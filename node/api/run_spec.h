@@ -74,6 +74,7 @@ struct ReadinessCheck {
   std::chrono::seconds interval{30};
   std::chrono::seconds timeout{10};
   std::vector<std::int64_t> http_status_codes_ready{200};
+  bool preserve_last_response = false;  // the status tells what was answered last
   friend bool operator==(const ReadinessCheck&, const ReadinessCheck&) = default;
 };
 

@@ -37,12 +37,35 @@ HealthResult read_health_result(Fields& fields) {
   return out;
 }
 
-void read_health_results(Fields& parent, std::vector<HealthResult>& out) {
-  const Json* list = parent.find_array("health_results", kChecksMax);
+void read_last_response(Fields& parent, std::optional<CheckResponse>& out) {
+  const Json* json = parent.find_object("last_response");
+  if (json == nullptr) return;
+  Fields fields(*json, parent.pointer_of("last_response"));
+  CheckResponse response;
+  fields.required("status", response.status, {.min = 0, .max = 999});
+  fields.optional("content_type", response.content_type, {.length_max = 255});
+  fields.optional("body", response.body, {.length_max = kCheckBodyMax});
+  if (auto done = fields.finish(base::UnknownFields::refuse); !done) {
+    return parent.reject(done.error());
+  }
+  out = std::move(response);
+}
+
+ReadinessResult read_readiness_result(Fields& fields) {
+  ReadinessResult out;
+  fields.required("name", out.name, {.length_max = 255});
+  fields.optional("ready", out.ready);
+  read_last_response(fields, out.last_response);
+  return out;
+}
+
+template <class Item>
+void read_results(Fields& parent, std::string_view name, std::vector<Item>& out,
+                  Item (*read)(Fields&)) {
+  const Json* list = parent.find_array(name, kChecksMax);
   for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
-    Fields fields((*list)[i],
-                  base::child_pointer(parent.pointer_of("health_results"), std::to_string(i)));
-    HealthResult item = read_health_result(fields);
+    Fields fields((*list)[i], base::child_pointer(parent.pointer_of(name), std::to_string(i)));
+    Item item = read(fields);
     auto done = fields.finish(base::UnknownFields::refuse);
     if (!done) return parent.reject(done.error());
     out.push_back(std::move(item));
@@ -56,6 +79,16 @@ Json health_result_json(const HealthResult& result) {
           {"last_success", text_or_null(result.last_success)},
           {"last_failure", text_or_null(result.last_failure)},
           {"last_failure_cause", result.last_failure_cause}};
+}
+
+Json readiness_result_json(const ReadinessResult& result) {
+  Json out{{"name", result.name}, {"ready", result.ready}};
+  if (result.last_response) {
+    out["last_response"] = {{"status", result.last_response->status},
+                            {"content_type", result.last_response->content_type},
+                            {"body", result.last_response->body}};
+  }
+  return out;
 }
 
 }  // namespace
@@ -87,7 +120,8 @@ base::Result<InstanceStatus> read_instance_status(const Json& json, const std::s
   fields.optional("signal", out.signal, {.min = 0, .max = 64});
   fields.optional("out_of_memory", out.out_of_memory);
   fields.optional("degraded", out.degraded, 20, {.length_max = 64});
-  read_health_results(fields, out.health_results);
+  read_results(fields, "health_results", out.health_results, read_health_result);
+  read_results(fields, "readiness_results", out.readiness_results, read_readiness_result);
   TRY(fields.finish(base::UnknownFields::refuse));
   return out;
 }
@@ -116,23 +150,28 @@ Json to_json(const InstanceStatus& status) {
   for (const HealthResult& each : status.health_results) {
     results.push_back(health_result_json(each));
   }
-  return {{"id", status.id.text()},
-          {"epoch", status.epoch},
-          {"state", state_word(status.state)},
-          {"healthy", status.healthy ? Json(*status.healthy) : Json()},
-          {"ready", status.ready},
-          {"address", status.address},
-          {"ports", status.ports},
-          {"pid", status.pid},
-          {"staged_at", text_or_null(status.staged_at)},
-          {"started_at", text_or_null(status.started_at)},
-          {"finished_at", text_or_null(status.finished_at)},
-          {"message", status.message},
-          {"exit_status", status.exit_status},
-          {"signal", status.signal},
-          {"out_of_memory", status.out_of_memory},
-          {"degraded", status.degraded},
-          {"health_results", std::move(results)}};
+  Json out{{"id", status.id.text()},
+           {"epoch", status.epoch},
+           {"state", state_word(status.state)},
+           {"healthy", status.healthy ? Json(*status.healthy) : Json()},
+           {"ready", status.ready},
+           {"address", status.address},
+           {"ports", status.ports},
+           {"pid", status.pid},
+           {"staged_at", text_or_null(status.staged_at)},
+           {"started_at", text_or_null(status.started_at)},
+           {"finished_at", text_or_null(status.finished_at)},
+           {"message", status.message},
+           {"exit_status", status.exit_status},
+           {"signal", status.signal},
+           {"out_of_memory", status.out_of_memory},
+           {"degraded", status.degraded},
+           {"health_results", std::move(results)}};
+  // Only when there are any: a masterd of before refuses fields that it does not know.
+  for (const ReadinessResult& each : status.readiness_results) {
+    out["readiness_results"].push_back(readiness_result_json(each));
+  }
+  return out;
 }
 
 Json to_json(const StatusReport& report) {

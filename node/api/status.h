@@ -43,6 +43,24 @@ struct HealthResult {
   friend bool operator==(const HealthResult&, const HealthResult&) = default;
 };
 
+inline constexpr std::size_t kCheckBodyMax = 1024;
+
+// What an instance answered to a readiness check. No answer at all is shown as 504 with what went
+// wrong, as Marathon has it.
+struct CheckResponse {
+  std::int64_t status = 0;
+  std::string content_type;
+  std::string body;  // the beginning, at most kCheckBodyMax bytes
+  friend bool operator==(const CheckResponse&, const CheckResponse&) = default;
+};
+
+struct ReadinessResult {
+  std::string name;  // of the check
+  bool ready = false;
+  std::optional<CheckResponse> last_response;  // of a check that keeps it, once it has looked
+  friend bool operator==(const ReadinessResult&, const ReadinessResult&) = default;
+};
+
 struct InstanceStatus {
   InstanceId id;
   std::int64_t epoch = 1;
@@ -61,6 +79,7 @@ struct InstanceStatus {
   bool out_of_memory = false;
   std::vector<std::string> degraded;  // memory_limit_not_effective, …
   std::vector<HealthResult> health_results;
+  std::vector<ReadinessResult> readiness_results;  // while it runs; per readiness check
   friend bool operator==(const InstanceStatus&, const InstanceStatus&) = default;
 };
 

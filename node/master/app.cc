@@ -191,7 +191,12 @@ base::Result<App> from_record(const base::Json& record) {
   TRY(fields.finish(base::UnknownFields::ignore));
   Problems problems;
   std::optional<App> app;
-  if (document != nullptr) app = make_app(*document, "/", "/document", problems);
+  if (document != nullptr) {
+    // Versions of before kept this field and did nothing with it. Its application goes on.
+    Json known = *document;
+    known.erase("secrets");
+    app = make_app(known, "/", "/document", problems);
+  }
   if (!app)
     return base::Error{base::Code::corrupt, "application record: " + problems.text(),
                        "record_corrupt"};

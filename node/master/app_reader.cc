@@ -36,11 +36,15 @@ constexpr std::string_view kReadOnly[] = {
     "tasksRunning",  "tasksHealthy",          "tasksUnhealthy", "taskStats", "lastTaskFailure",
     "taskRateLimit", "readinessCheckResults", "uris",           "ports"};
 // Fields of Marathon that are kept and shown, and change nothing here.
-constexpr std::string_view kKept[] = {"executor",       "storeUrls",
-                                      "ipAddress",      "secrets",
-                                      "residency",      "tty",
-                                      "role",           "acceptedResourceRoles",
-                                      "resourceLimits", "executorResources",
+constexpr std::string_view kKept[] = {"executor",
+                                      "storeUrls",
+                                      "ipAddress",
+                                      "residency",
+                                      "tty",
+                                      "role",
+                                      "acceptedResourceRoles",
+                                      "resourceLimits",
+                                      "executorResources",
                                       "check"};
 
 // Whole numbers are shown without a fraction, as clients sent them.
@@ -75,6 +79,7 @@ class Reader {
     read_checks(fields, "healthChecks");
     read_checks(fields, "readinessChecks");
     read_rollout(fields);
+    read_secrets(fields);
     for (const std::string_view name : kReadOnly) fields.find(name);
     for (const std::string_view name : kKept) keep(fields, name);
     close(fields);
@@ -399,6 +404,14 @@ class Reader {
     app_.rollout.on_failure = action == "pause"      ? OnFailure::pause
                               : action == "continue" ? OnFailure::go_on
                                                      : OnFailure::rollback;
+  }
+
+  // An application that relies on a secret would start without it. Clients of Marathon send the
+  // field empty as well.
+  void read_secrets(Fields& fields) {
+    const Json* secrets = fields.find("secrets");
+    if (secrets != nullptr && !secrets->empty())
+      complain("secrets", "are not available, give a file in a volume");
   }
 
   std::int64_t label_number(const char* name, std::int64_t fallback) {

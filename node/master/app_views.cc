@@ -65,6 +65,35 @@ Json health_json(const Instance& instance) {
 
 }  // namespace
 
+std::vector<InstanceReadiness> look_at_readiness(const Scheduler& scheduler, const AppState& app,
+                                                 std::size_t count_max) {
+  std::vector<InstanceReadiness> found;
+  if (app.running == nullptr || !app.running->has_readiness_checks) return found;
+  for (const api::InstanceId& id : app.instances) {
+    if (found.size() >= count_max) break;
+    const Instance& instance = *scheduler.find_instance(id);
+    if (instance.version != app.running->restart_version) continue;
+    if (!instance.status.readiness_results.empty())
+      found.push_back({id, instance.status.readiness_results});
+  }
+  return found;
+}
+
+base::Json readiness_json(const std::vector<InstanceReadiness>& readiness) {
+  Json results = Json::array();
+  for (const InstanceReadiness& instance : readiness) {
+    for (const api::ReadinessResult& result : instance.results) {
+      Json shown = {{"name", result.name}, {"taskId", instance.id.text()}, {"ready", result.ready}};
+      if (result.last_response)
+        shown["lastResponse"] = {{"status", result.last_response->status},
+                                 {"contentType", result.last_response->content_type},
+                                 {"body", result.last_response->body}};
+      results.push_back(std::move(shown));
+    }
+  }
+  return results;
+}
+
 AppEmbed read_app_embed(const std::vector<std::string>& embed, AppEmbed start) {
   for (const std::string& value : embed) {
     const auto pieces = base::split(value, '.');
@@ -92,6 +121,7 @@ AppView look_at(const Scheduler& scheduler, const AppState& app, const AppEmbed&
   AppView view{app.current, app.deployment, {}, {}, {}};
   if (embed.counts || embed.stats) view.counts = count(scheduler, app);
   if (embed.last_failure) view.last_failure = app.last_failure;
+  if (embed.readiness) view.readiness = look_at_readiness(scheduler, app);
   if (!embed.tasks) return view;
   view.instances.reserve(app.instances.size());
   for (const api::InstanceId& id : app.instances)
@@ -123,7 +153,7 @@ base::Json app_json(const AppView& view, const AppEmbed& embed) {
   }
   if (view.last_failure) shown["lastTaskFailure"] = failure_json(view.app->id, *view.last_failure);
   if (embed.stats) shown["taskStats"] = stats_json(counts);
-  if (embed.readiness) shown["readinessCheckResults"] = Json::array();
+  if (embed.readiness) shown["readinessCheckResults"] = readiness_json(view.readiness);
   return shown;
 }
 

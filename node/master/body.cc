@@ -47,7 +47,9 @@ class Body final : public rest::DaemonBody {
 
   Result<void> start(const Config& config) {
     tree_ = TRY(coordination::open_local({.folder = config.coordination_folder}));
-    ServiceOptions options{.address = config.address, .netfw_socket = config.netfw_socket};
+    ServiceOptions options{.address = config.address,
+                           .netfw_socket = config.netfw_socket,
+                           .agent_socket = config.agent_socket};
     use_ports(config.listen, options);
     service_ = TRY(MasterService::start(
         {context_.loop, *tree_, base::system_clock(), base::system_rng(), context_.metrics},
@@ -61,7 +63,9 @@ class Body final : public rest::DaemonBody {
     return {};
   }
 
-  Result<void> reload(const base::Json&) override { return server_->reload_certificates(); }
+  Result<void> reload(const base::Json& config) override {
+    return server_->reload(TRY(rest::read_limits(config)));
+  }
 
   void stop(std::function<void()> done) override { server_->shutdown(kStopGrace, std::move(done)); }
 
@@ -94,6 +98,7 @@ Result<Config> read_config(const base::Json& json) {
   fields.optional("coordination_folder", config.coordination_folder, {.length_min = 1});
   fields.optional("tokens_file", config.tokens_file, {.length_min = 1});
   fields.optional("netfw_socket", config.netfw_socket);
+  fields.optional("agent_socket", config.agent_socket, {.length_min = 1});
   if (const base::Json* users = fields.find_object("peer_scopes")) {
     base::Fields in(*users, "/peer_scopes");
     for (const auto& [name, scopes] : users->items()) in.optional(name, config.peer_scopes[name]);

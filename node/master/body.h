@@ -12,6 +12,7 @@ struct Config {
   std::string coordination_folder = "/var/lib/gestalt/coordination";
   std::string tokens_file = "/var/lib/gestalt/credentials/tokens.json";
   std::string netfw_socket = "/run/gestalt/netfwd.sock";  // empty: no netfwd
+  std::string agent_socket = "/run/gestalt/agentd.sock";  // asked what instances use
   std::vector<rest::ListenerOptions> listen;
   rest::ServerLimits limits;
   std::map<std::string, std::vector<std::string>> peer_scopes;  // by user name

@@ -11,6 +11,8 @@ using base::Json;
 // Of a deployment whose events show the definitions before and after: rendering them holds up the
 // loop.
 constexpr std::size_t kPlanAppsMax = 100;
+// Of one app: their responses may have a kilobyte each.
+constexpr std::size_t kReadinessShown = 100;
 
 Json action_json(const Action& action) {
   return {{"action", action_word(action.kind)}, {"app", action.app}};
@@ -38,25 +40,39 @@ Json steps_json(const Deployment& deployment) {
   return steps;
 }
 
-Json current_actions_json(const Deployment& deployment) {
+DeploymentReadiness look_at_readiness(const Scheduler& scheduler, const Deployment& deployment) {
+  DeploymentReadiness found;
+  if (deployment.current >= deployment.steps.size()) return found;
+  for (const Action& action : deployment.steps[deployment.current]) {
+    const AppState* app = scheduler.find_app(action.app);
+    if (app == nullptr) continue;
+    auto readiness = look_at_readiness(scheduler, *app, kReadinessShown);
+    if (!readiness.empty()) found[action.app] = std::move(readiness);
+  }
+  return found;
+}
+
+Json current_actions_json(const Deployment& deployment, const DeploymentReadiness& readiness) {
   Json actions = Json::array();
   if (deployment.current >= deployment.steps.size()) return actions;
   for (const Action& action : deployment.steps[deployment.current]) {
     Json shown = action_json(action);
-    shown["readinessCheckResults"] = Json::array();
+    const auto found = readiness.find(action.app);
+    shown["readinessCheckResults"] =
+        found == readiness.end() ? Json::array() : readiness_json(found->second);
     actions.push_back(std::move(shown));
   }
   return actions;
 }
 
-Json deployment_json(const Deployment& deployment) {
+Json deployment_json(const Deployment& deployment, const DeploymentReadiness& readiness) {
   const auto affected = deployment.affected();
   return {{"id", deployment.id},
           {"version", deployment.version},
           {"affectedApps", Json(std::vector<std::string>(affected.begin(), affected.end()))},
           {"affectedPods", Json::array()},
           {"steps", steps_json(deployment)},
-          {"currentActions", current_actions_json(deployment)},
+          {"currentActions", current_actions_json(deployment, readiness)},
           {"currentStep", deployment.current + 1},
           {"totalSteps", deployment.steps.size()}};
 }

@@ -26,8 +26,9 @@ void Scheduler::emit(const std::string& type, Json data) {
 void Scheduler::emit_deployment(const std::string& type, const Deployment& deployment) {
   Json data = {{"eventType", type}, {"timestamp", now_text()}};
   if (type == "deployment_success" || type == "deployment_failed") data["id"] = deployment.id;
+  // Without what readiness checks got: that changes within a step, and Marathon leaves it out too.
   if (type != "deployment_success" && type != "deployment_failed")
-    data["currentStep"] = {{"actions", current_actions_json(deployment)}};
+    data["currentStep"] = {{"actions", current_actions_json(deployment, {})}};
   if (!deployment.failure.empty()) data["reason"] = deployment.failure;
   data["plan"] = plan_json(deployment, apps_, PlanFormat::full);
   Event event{type, base::dump_json(data), ""};

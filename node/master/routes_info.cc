@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a Marathon says of itself: ping, info, leader, plugins, events; health and metrics.
+// What a Marathon says of itself: ping, info, leader, plugins, events; health and metrics; and what
+// it does not have: pods, secrets.
 #include <nlohmann/json.hpp>
 
 #include "node/master/replies.h"
@@ -118,6 +119,19 @@ Result<Response> refuse_pod(MasterService&, const Request&) {
   return Error{Code::unsupported, "pods are not available", "pods_unavailable"};
 }
 
+// DC/OS has a store of secrets at this place; see docs/decisions/0020-no-store-of-secrets.md.
+Result<Response> refuse_secret(MasterService&, const Request&) {
+  return Error{Code::unsupported,
+               "there is no store of secrets: give an application a file in a volume",
+               "secrets_unavailable"};
+}
+
+// Whoever cleans up behind an application finds that there is nothing to clean up.
+Result<Response> no_such_secret(MasterService&, const Request& request) {
+  return Error{Code::not_found, "there is no secret '" + request.parameter("id") + "'",
+               "secret_unknown"};
+}
+
 constexpr rest::Scope kHealth{"health:read"};
 constexpr rest::Scope kMetrics{"metrics:read"};
 
@@ -143,6 +157,10 @@ constexpr rest::Route<MasterService> kRoutes[] = {
     {Method::put, "/v2/pods/{id...}", kAppWrite, Run::on_loop, refuse_pod,
      "Pods are not available"},
     {Method::del, "/v2/pods/{id...}", kAppWrite, Run::on_loop, no_such_pod, "A pod: none"},
+    {Method::put, "/secret/{store}/{id...}", kAppWrite, Run::on_loop, refuse_secret,
+     "Secrets are not available"},
+    {Method::del, "/secret/{store}/{id...}", kAppWrite, Run::on_loop, no_such_secret,
+     "A secret: none"},
 };
 
 }  // namespace
@@ -153,6 +171,16 @@ void add_routes(rest::RouteTable& table, MasterService* service) {
   for (const auto rows :
        {app_routes(), group_routes(), task_routes(), info_routes(), mesos_routes()})
     add_marathon_rows(table, rows, service);
+  table.add(rest::Row{Method::get,
+                      "/openapi.json",
+                      kHealth,
+                      Run::on_loop,
+                      [&table](const Request&) -> Result<Response> {
+                        return Response::json(
+                            rest::make_openapi(table, "masterd", GESTALT_VERSION));
+                      },
+                      "This interface",
+                      {}});
 }
 
 }  // namespace node::master

@@ -2,18 +2,24 @@
 // Mesos' master, read-only: what mesos-dns and old dashboards ask for.
 #include <nlohmann/json.hpp>
 
+#include "common/base/text.h"
+#include "common/rest/client.h"
 #include "node/master/reads.h"
 #include "node/master/routes.h"
 
 namespace node::master {
 namespace {
 
+using base::Code;
+using base::Error;
 using base::Json;
 using base::Result;
 using rest::Method;
 using rest::Request;
 using rest::Response;
 using rest::Run;
+
+constexpr auto kAgentPatience = std::chrono::seconds(10);
 
 // Reads on a worker: the nodes and counts first, the tasks bite by bite.
 Result<MesosView> look(MasterService& service) {
@@ -58,6 +64,30 @@ Result<Response> slaves(MasterService& service, const Request&) {
 Result<Response> snapshot(MasterService& service, const Request&) {
   return Response::json(mesos_metrics(TRY(look(service))));
 }
+// DC/OS shows an agent's pages below the master; who scales by load asks for this one.
+// Errors: not_found node_unknown; unavailable agent_unreachable.
+Result<Response> statistics(MasterService& service, const Request& request) {
+  const std::string& id = request.parameter("id");
+  bool known = false;
+  TRY(service.read([&](const Scheduler& scheduler) {
+    const auto found = scheduler.nodes().find(id);
+    known = found != scheduler.nodes().end() && found->second.known;
+  }));
+  if (!known) return Error{Code::not_found, "there is no node '" + id + "'", "node_unknown"};
+  // The agent at our socket answers for its own name only.
+  sys::HttpCall call =
+      rest::make_call({.url = "unix:" + service.options().agent_socket}, Method::get,
+                      "/slave/" + base::percent_encode(id) + "/monitor/statistics");
+  call.timeout = kAgentPatience;
+  sys::HttpClient http;
+  const auto reply = http.send(call);
+  const Result<Json> list = reply ? rest::read_reply(*reply) : Result<Json>(reply.error());
+  if (!list)
+    return Error{Code::unavailable, "the agent of '" + id + "': " + list.error().detail,
+                 "agent_unreachable"};
+  return Response::json(*list);
+}
+
 Result<Response> version(MasterService&, const Request&) {
   return Response::json({{"version", "1.11.0"}, {"build_user", "gestalt"}});
 }
@@ -85,6 +115,10 @@ constexpr rest::Route<MasterService> kRoutes[] = {
     {Method::get, "/master/tasks", kAppRead, Run::on_worker, tasks, "Mesos: the tasks"},
     {Method::get, "/frameworks", kAppRead, Run::on_worker, frameworks, "Mesos: the one framework"},
     {Method::get, "/metrics/snapshot", kAppRead, Run::on_worker, snapshot, "Mesos: figures"},
+    {Method::get, "/slave/{id}/monitor/statistics", kAppRead, Run::on_worker, statistics,
+     "Mesos: what the instances of a node use"},
+    {Method::get, "/slave/{id}/monitor/statistics.json", kAppRead, Run::on_worker, statistics,
+     "Mesos: what the instances of a node use"},
     {Method::get, "/version", kAppRead, Run::on_loop, version, "Mesos: version"},
     {Method::get, "/redirect", kAppRead, Run::on_loop, redirect, "Mesos: where the leader is"},
     {Method::get, "/master/redirect", kAppRead, Run::on_loop, redirect,

@@ -110,11 +110,14 @@ Result<Response> reset_delay(MasterService& service, const Request& request) {
 Result<Response> list_deployments(MasterService& service, const Request& request) {
   const auto embed = request.all_query("embed");
   const bool more = std::find(embed.begin(), embed.end(), "gestalt") != embed.end();
-  std::map<std::string, Deployment> deployments;
-  TRY(service.read([&](const Scheduler& scheduler) { deployments = scheduler.deployments(); }));
+  std::vector<std::pair<Deployment, DeploymentReadiness>> deployments;
+  TRY(service.read([&](const Scheduler& scheduler) {
+    for (const auto& [id, deployment] : scheduler.deployments())
+      deployments.emplace_back(deployment, look_at_readiness(scheduler, deployment));
+  }));
   Json list = Json::array();
-  for (const auto& [id, deployment] : deployments) {
-    Json shown = deployment_json(deployment);
+  for (const auto& [deployment, readiness] : deployments) {
+    Json shown = deployment_json(deployment, readiness);
     if (more)
       shown["gestalt"] = {{"paused", deployment.paused},
                           {"rollback", deployment.is_rollback},

@@ -91,6 +91,7 @@ api::ReadinessCheck make_readiness_check(const Json& check) {
   out.timeout = std::chrono::seconds(check.at("timeoutSeconds").get<int>());
   out.http_status_codes_ready =
       check.at("httpStatusCodesForReady").get<std::vector<std::int64_t>>();
+  out.preserve_last_response = check.at("preserveLastResponse");
   return out;
 }
 

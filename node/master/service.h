@@ -34,6 +34,7 @@ struct ServiceOptions {
   int http_port = 8080;
   int mesos_port = 5050;
   std::string netfw_socket = "/run/gestalt/netfwd.sock";
+  std::string agent_socket = "/run/gestalt/agentd.sock";
 };
 
 class MasterService {

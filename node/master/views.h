@@ -8,6 +8,8 @@
 // take a Scheduler: the scheduler's; the others any.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +39,18 @@ struct Counts {
   int unhealthy = 0;
 };
 
+// What the readiness checks of one instance have said.
+struct InstanceReadiness {
+  api::InstanceId id;
+  std::vector<api::ReadinessResult> results;
+};
+// Of the first `count_max` instances of the app's running definition. Cost: O(instances), nothing
+// for an app without readiness checks.
+std::vector<InstanceReadiness> look_at_readiness(const Scheduler& scheduler, const AppState& app,
+                                                 std::size_t count_max = SIZE_MAX);
+// Marathon's readinessCheckResults.
+base::Json readiness_json(const std::vector<InstanceReadiness>& readiness);
+
 // One app at one time. Instances are copied only for the parts that show them.
 struct AppView {
   AppPtr app;
@@ -44,6 +58,7 @@ struct AppView {
   Counts counts;
   std::optional<TaskFailure> last_failure;
   std::vector<Instance> instances;
+  std::vector<InstanceReadiness> readiness = {};
 };
 // Requires: the app is not being removed. Cost: O(instances).
 AppView look_at(const Scheduler& scheduler, const AppState& app, const AppEmbed& embed);
@@ -90,9 +105,13 @@ bool has_group(const Scheduler& scheduler, const std::string& id);
 bool has_group(const GroupContent& content, const std::string& id);
 
 base::Json steps_json(const Deployment& deployment);
-base::Json current_actions_json(const Deployment& deployment);
+// By app: what the readiness checks of the current step's apps have said, of at most 100 instances
+// each.
+using DeploymentReadiness = std::map<std::string, std::vector<InstanceReadiness>>;
+DeploymentReadiness look_at_readiness(const Scheduler& scheduler, const Deployment& deployment);
+base::Json current_actions_json(const Deployment& deployment, const DeploymentReadiness& readiness);
 // One entry of GET /v2/deployments.
-base::Json deployment_json(const Deployment& deployment);
+base::Json deployment_json(const Deployment& deployment, const DeploymentReadiness& readiness);
 enum class PlanFormat { full, light };
 // "plan" of deployment events; the full format has the definitions before and after.
 base::Json plan_json(const Deployment& deployment, const std::map<std::string, AppState>& apps,

@@ -99,6 +99,23 @@ class Instances(unittest.TestCase):
         self.assertEqual("40", limit.strip())
         self.assertNotIn("degraded", self.tasks("asked")[0])
 
+    def test_changed_limits_and_checks_reach_what_runs(self):
+        self.run_process("grown", "sleep 1000", cpus=0.2, mem=32)
+        task = self.tasks("grown")[0]["id"]
+        pid = self.pids()[task]
+        def limit():
+            group = self.node.node.run(["sh", "-c", f"sed -n 's/.*:memory:\\|^0:://p' /proc/{pid}/cgroup | head -1"]).strip()
+            return self.node.node.run(["sh", "-c", f"cat /sys/fs/cgroup/memory{group}/memory.limit_in_bytes 2>/dev/null || "
+                                       f"cat /sys/fs/cgroup{group}/memory.max"]).strip()
+
+        self.assertEqual(str(32 << 20), limit())
+        check = {"protocol": "COMMAND", "command": {"value": "true"}, "intervalSeconds": 1, "gracePeriodSeconds": 0, "delaySeconds": 0}
+        self.node.ask("PUT", "/v2/apps/grown", {"mem": 48, "healthChecks": [check]})
+        self.node.wait_for("the new limit", lambda: limit() == str(48 << 20))
+        self.node.wait_for("the new check", lambda: self.tasks("grown")[0].get("healthCheckResults"))
+        self.assertEqual(task, self.tasks("grown")[0]["id"])
+        self.assertEqual(pid, self.pids()[task])
+
     def test_instances_outlive_a_new_execution_of_systemd(self):
         self.run_process("steady", "sleep 1000", instances=20)
         before = self.pids()

@@ -38,6 +38,31 @@ TEST_GROUP(Checks) {
     out.max_consecutive_failures = 1;
     return out;
   }
+  node::api::ReadinessCheck readiness(const char* name) {
+    node::api::ReadinessCheck out;
+    out.name = name;
+    out.port_name = "http";
+    out.preserve_last_response = true;
+    return out;
+  }
+  // A server that answers everybody with this text.
+  void serve(const std::string& text) {
+    table.add(rest::Row{rest::Method::get,
+                        "/",
+                        rest::kPublic,
+                        rest::Run::on_loop,
+                        [text](const rest::Request&) -> base::Result<rest::Response> {
+                          return rest::Response::text(text, "text/x-foreign");
+                        },
+                        "",
+                        {}});
+    server = UNWRAP(rest::Server::make({*loop, workers, tokens, metrics}, table, {{.port = 0}}));
+  }
+  // What a readiness check has got, once it has looked.
+  node::api::CheckResponse response(std::size_t index = 0) {
+    run_until(*loop, [&] { return checks->readiness()[index].last_response.has_value(); });
+    return *checks->readiness()[index].last_response;
+  }
   void make(std::uint16_t port) {
     spec.ports = {{"http", "tcp", 0}};
     record.spec = std::make_shared<const node::api::RunSpec>(spec);
@@ -107,6 +132,64 @@ TEST(Checks, readiness_goes_by_its_own_list_of_statuses_and_then_stays) {
   make(server->port());
   CHECK_FALSE(checks->ready());
   run_until(*loop, [&] { return checks->ready(); });
+}
+
+TEST(Checks, a_readiness_check_tells_the_last_response_when_it_keeps_it) {
+  server = UNWRAP(rest::Server::make({*loop, workers, tokens, metrics}, table, {{.port = 0}}));
+  spec.readiness_checks = {readiness("up"), readiness("silent")};
+  spec.readiness_checks[1].preserve_last_response = false;
+  make(server->port());
+  LONGS_EQUAL(2, checks->readiness().size());
+  CHECK_FALSE(checks->readiness()[0].last_response.has_value());
+  const node::api::CheckResponse got = response();
+  LONGS_EQUAL(401, got.status);
+  STRCMP_EQUAL("application/problem+json", got.content_type.c_str());
+  CHECK(got.body.starts_with("{"));
+  STRCMP_EQUAL("up", checks->readiness()[0].name.c_str());
+  CHECK_FALSE(checks->readiness()[0].ready);
+  CHECK_FALSE(checks->readiness()[1].last_response.has_value());
+  CHECK(changes > 0);
+}
+
+TEST(Checks, no_answer_to_a_readiness_check_is_told_as_504) {
+  spec.readiness_checks = {readiness("up")};
+  make(free_port());
+  const node::api::CheckResponse got = response();
+  LONGS_EQUAL(504, got.status);
+  STRCMP_EQUAL("text/plain", got.content_type.c_str());
+  CHECK_FALSE(got.body.empty());
+}
+
+TEST(Checks, of_a_response_a_kilobyte_is_kept_as_text) {
+  // The limit falls into the two bytes of a character.
+  serve("\x01\"" + std::string(1021, 'b') + "\xc3\xa4 and so on");
+  spec.readiness_checks = {readiness("up")};
+  make(server->port());
+  const node::api::CheckResponse got = response();
+  STRCMP_EQUAL(("?\"" + std::string(1021, 'b')).c_str(), got.body.c_str());
+  STRCMP_EQUAL("text/x-foreign", got.content_type.c_str());
+  CHECK(checks->ready());
+}
+
+TEST(Checks, several_readiness_checks_share_the_kilobyte) {
+  serve(std::string(2000, '\xff'));
+  spec.readiness_checks = {readiness("one"), readiness("two")};
+  make(server->port());
+  for (const std::size_t index : {0, 1}) {
+    const node::api::CheckResponse got = response(index);
+    CHECK(got.body.size() > 500 && got.body.size() <= 512);
+    CHECK(got.body.find_first_not_of('?') == std::string::npos);
+  }
+}
+
+TEST(Checks, an_adopted_instance_keeps_the_last_response) {
+  spec.readiness_checks = {readiness("up")};
+  record.status.ready = true;
+  record.status.readiness_results = {
+      node::api::ReadinessResult{"up", true, node::api::CheckResponse{200, "text/plain", "fine"}}};
+  make(free_port());
+  CHECK(checks->ready());
+  STRCMP_EQUAL("fine", response().body.c_str());
 }
 
 TEST(Checks, a_command_decides_by_its_failure) {

@@ -21,6 +21,7 @@ class FakeServices final : public sys::ServiceManager {
   std::string start_error;                             // reason; empty: starts succeed
   bool stops_end_at_once = true;
   int stops_lost = 0;  // as many fail, and the unit goes on
+  int sets_lost = 0;   // as many changes of limits fail
 
   sys::ServiceState& add_running(const std::string& unit, std::uint32_t pid = 4711) {
     sys::ServiceState state;
@@ -80,8 +81,15 @@ class FakeServices final : public sys::ServiceManager {
     units.erase(unit);
     answer<void>(done, {});
   }
-  void set_properties(const std::string&, const std::vector<sys::UnitProperty>&,
+  void set_properties(const std::string& unit, const std::vector<sys::UnitProperty>& properties,
                       Done<void> done) override {
+    calls.push_back("set " + unit);
+    if (sets_lost > 0) {
+      --sets_lost;
+      return answer<void>(done,
+                          base::Error{base::Code::unavailable, "systemd is away", "bus_lost"});
+    }
+    last_properties = properties;
     answer<void>(done, {});
   }
   void list(const std::string&, Done<std::vector<sys::UnitStatus>> done) override {

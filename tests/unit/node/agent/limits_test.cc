@@ -55,6 +55,26 @@ TEST(Limits, version_2_is_read_from_one_folder) {
   LONGS_EQUAL(1, *read_oom_kills(cgroups, "/s/u"));
 }
 
+TEST(Limits, what_is_used_is_told_apart_in_either_version) {
+  write("cpuacct/u/cpuacct.usage", "3000000000");
+  write("cpuacct/u/cpuacct.usage_sys", "1000000000");
+  write("memory/u/memory.usage_in_bytes", "9000");
+  write("memory/u/memory.stat", "cache 5000\nrss 1\ntotal_rss 4000");
+  write("pids/u/pids.current", "3");
+  write("u/cpu.stat", "usage_usec 3000000\nuser_usec 2000000\nsystem_usec 1000000");
+  write("u/memory.current", "9000");
+  write("u/memory.stat", "anon 4000\nfile 5000");
+  write("u/pids.current", "3");
+  for (const CgroupVersion version : {CgroupVersion::v1, CgroupVersion::v2}) {
+    const auto usage = node::agent::read_usage({root, version}, "/u");
+    LONGS_EQUAL(9000, usage.memory_bytes);
+    LONGS_EQUAL(4000, usage.anonymous_bytes);
+    DOUBLES_EQUAL(3.0, usage.cpu_seconds, 0.001);
+    DOUBLES_EQUAL(1.0, usage.system_cpu_seconds, 0.001);
+    LONGS_EQUAL(3, usage.pids);
+  }
+}
+
 TEST(Limits, no_limit_is_no_number_in_either_version) {
   write("cpu/u/cpu.cfs_quota_us", "-1");
   write("cpu/u/cpu.cfs_period_us", "100000");

@@ -54,6 +54,20 @@ TEST(Plan, what_is_wanted_and_absent_is_started_once) {
   expect({});
 }
 
+TEST(Plan, a_running_instance_is_brought_to_a_changed_specification) {
+  wish("a");
+  observe("a", InstanceState::running);
+  input.instances[0].spec = std::string(64, 'a');
+  expect({});
+  input.instances[0].spec = std::string(64, 'b');
+  expect({{Step::Kind::update, "a"}});
+  input.instances[0].state = InstanceState::starting;
+  expect({});
+  input.instances[0].state = InstanceState::running;
+  input.instances[0].epoch = 2;
+  expect({{Step::Kind::stop, "a"}});
+}
+
 TEST(Plan, what_is_not_wanted_is_stopped_once_and_forgotten_when_it_is_clean) {
   observe("a", InstanceState::running);
   expect({{Step::Kind::stop, "a"}});

@@ -144,9 +144,22 @@ TEST(Routes, the_mesos_state_shows_tasks_with_their_sandbox) {
   STRCMP_EQUAL("/sandboxes/a.1", executor["directory"].get<std::string>().c_str());
   STRCMP_EQUAL("TASK_RUNNING", executor["tasks"][0]["state"].get<std::string>().c_str());
   STRCMP_EQUAL("job.demo", executor["tasks"][0]["name"].get<std::string>().c_str());
-  LONGS_EQUAL(1, json(ask(Method::get, "/monitor/statistics")).size());
+  const Json usage = json(ask(Method::get, "/monitor/statistics"));
+  LONGS_EQUAL(1, usage.size());
+  STRCMP_EQUAL("a.1", usage[0]["executor_id"].get<std::string>().c_str());
+  STRCMP_EQUAL("a.1", usage[0]["source"].get<std::string>().c_str());
+  for (const char* name : {"cpus_limit", "cpus_system_time_secs", "cpus_user_time_secs",
+                           "mem_limit_bytes", "mem_rss_bytes", "timestamp"}) {
+    CHECK_TEXT(usage[0]["statistics"][name].is_number(), name);
+  }
   LONGS_EQUAL(1, json(ask(Method::get, "/containers")).size());
   LONGS_EQUAL(1, json(ask(Method::get, "/metrics/snapshot"))["slave/tasks_running"].get<int>());
+}
+
+TEST(Routes, statistics_are_told_under_the_own_name_only) {
+  LONGS_EQUAL(1, json(ask(Method::get, "/slave/n1/monitor/statistics")).size());
+  CHECK_ERROR(base::Code::not_found, "node_unknown",
+              ask(Method::get, "/slave/n2/monitor/statistics"));
 }
 
 TEST(Routes, files_of_a_sandbox_are_browsed_read_and_downloaded) {

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -23,6 +24,18 @@ using node::agent::Wishes;
 using node::api::InstanceId;
 using node::api::InstanceState;
 using std::chrono::milliseconds;
+
+namespace {
+
+std::uint64_t number(const std::vector<sys::UnitProperty>& properties, std::string_view name) {
+  for (const sys::UnitProperty& each : properties) {
+    if (each.name == name) return std::get<std::uint64_t>(each.value);
+  }
+  FAIL("the property was not set");
+  return 0;
+}
+
+}  // namespace
 
 TEST_GROUP(Supervisor) {
   TempFolder folder;
@@ -102,6 +115,50 @@ TEST(Supervisor, applying_the_same_wishes_again_does_nothing) {
   apply();
   run_for(*loop, milliseconds(50));
   LONGS_EQUAL(calls, services.calls.size());
+}
+
+TEST(Supervisor, changed_limits_and_checks_reach_what_runs) {
+  wish("a", port);
+  apply();
+  wait_for("a", InstanceState::running);
+  const std::uint32_t pid = peers.last("a")->pid;
+  spec.resources.memory_bytes = 64 << 20;
+  spec.resources.cpus = 0.5;
+  wish("a", port);
+  wishes->assignments.instances.erase(wishes->assignments.instances.begin());
+  services.sets_lost = 1;
+  apply();
+  // The first try is lost, the second is not.
+  run_until(*loop, [&] {
+    return std::count(services.calls.begin(), services.calls.end(), "set gst-a-1.service") == 2;
+  });
+  LONGS_EQUAL(64 << 20, number(services.last_properties, "MemoryMax"));
+  LONGS_EQUAL(500'000, number(services.last_properties, "CPUQuotaPerSecUSec"));
+  LONGS_EQUAL(0, number(services.last_properties, "MemorySwapMax"));
+  // A check that fails: nothing listens there.
+  node::api::HealthCheck check;
+  check.protocol = node::api::CheckProtocol::tcp;
+  check.interval = check.timeout = std::chrono::seconds(1);
+  check.grace_period = check.delay = std::chrono::seconds(0);
+  check.max_consecutive_failures = 1;
+  spec.health_checks = {check};
+  spec.resources = {};
+  wish("a", port);
+  wishes->assignments.instances.erase(wishes->assignments.instances.begin());
+  apply();
+  run_until(*loop, [&] { return peers.last("a")->healthy == std::optional(false); });
+  CHECK(number(services.last_properties, "MemoryMax") == UINT64_MAX);
+  LONGS_EQUAL(pid, peers.last("a")->pid);
+  LONGS_EQUAL(1, std::count(services.calls.begin(), services.calls.end(), "start gst-a-1.service"));
+  // An agent that comes after knows what was applied, and does it no second time.
+  const auto calls = services.calls.size();
+  kill_agent();
+  start_agent();
+  apply();
+  run_until(*loop, [&] { return agent->supervisor.find(InstanceId("a")) != nullptr; });
+  run_for(*loop, milliseconds(100));
+  LONGS_EQUAL(0, std::count(services.calls.begin() + static_cast<std::ptrdiff_t>(calls),
+                            services.calls.end(), "set gst-a-1.service"));
 }
 
 TEST(Supervisor, an_end_is_told_to_netfwd_and_masterd_with_its_status_and_cleaned_up) {
@@ -283,6 +340,27 @@ TEST(Supervisor, healthy_is_reported_after_netfwd_agreed) {
   CHECK(peers.has_netfw_call("PUT a healthy " + std::to_string(port)));
   LONGS_EQUAL(1, peers.last("a")->health_results.size());
   CHECK(peers.last("a")->health_results[0].alive);
+}
+
+TEST(Supervisor, what_readiness_checks_got_is_reported_while_the_instance_runs) {
+  node::api::ReadinessCheck check;
+  check.name = "up";
+  check.preserve_last_response = true;
+  spec.readiness_checks = {check};
+  wish("a", port);
+  apply();
+  wait_for("a", InstanceState::running);
+  run_until(*loop, [&] {
+    const auto& results = peers.last("a")->readiness_results;
+    return !results.empty() && results[0].last_response.has_value();
+  });
+  const node::api::ReadinessResult result = peers.last("a")->readiness_results[0];
+  STRCMP_EQUAL("up", result.name.c_str());
+  LONGS_EQUAL(504, result.last_response->status);  // nobody listens
+  CHECK_FALSE(peers.last("a")->ready);
+  services.end("gst-a-1.service", CLD_EXITED, 0);
+  wait_for("a", InstanceState::finished);
+  CHECK(peers.last("a")->readiness_results.empty());
 }
 
 TEST(Supervisor, killing_what_is_not_there_or_has_ended_is_refused) {

@@ -47,7 +47,8 @@ RunSpec full_spec() {
                             "http",
                             std::chrono::seconds(1),
                             std::chrono::seconds(2),
-                            {200, 204}}};
+                            {200, 204},
+                            true}};
   spec.kill_grace = std::chrono::seconds(9);
   spec.drain = std::chrono::seconds(0);
   return spec;
@@ -63,6 +64,16 @@ TEST(RunSpec, what_was_written_is_read_back_and_equal_specs_have_equal_texts) {
   const RunSpec read = UNWRAP(decode_run_spec(text));
   CHECK(read == spec);
   STRCMP_EQUAL(text.c_str(), encode(read).c_str());
+}
+
+TEST(RunSpec, what_an_earlier_version_did_not_know_is_written_only_when_it_is_set) {
+  RunSpec spec = full_spec();
+  spec.readiness_checks[0].preserve_last_response = false;
+  spec.volumes[2].shared = false;
+  const std::string text = encode(spec);
+  CHECK(text.find("preserve_last_response") == std::string::npos);
+  CHECK(text.find("shared") == std::string::npos);
+  CHECK(UNWRAP(decode_run_spec(text)) == spec);
 }
 
 TEST(RunSpec, absent_fields_get_the_documented_defaults) {

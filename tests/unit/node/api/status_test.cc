@@ -30,6 +30,9 @@ InstanceStatus full_status() {
   status.out_of_memory = true;
   status.degraded = {"memory_limit_not_effective"};
   status.health_results.push_back({true, 2, "2026-01-31T08:00:00.123Z", "", "", "refused"});
+  status.readiness_results.push_back(
+      {"up", false, node::api::CheckResponse{503, "text/plain", "warming up"}});
+  status.readiness_results.push_back({"other", true, std::nullopt});
   return status;
 }
 
@@ -52,6 +55,38 @@ TEST(Status, undecided_health_and_absent_times_are_null) {
   STRCMP_EQUAL("staging", json["state"].get<std::string>().c_str());
 }
 
+TEST(Status, an_agent_of_before_knows_no_readiness_results_and_a_masterd_of_before_sees_none) {
+  base::Json json = to_json(full_status());
+  json.erase("readiness_results");
+  CHECK(UNWRAP(node::api::read_instance_status(json)).readiness_results.empty());
+  InstanceStatus status = full_status();
+  status.readiness_results.clear();
+  CHECK_FALSE(to_json(status).contains("readiness_results"));
+}
+
+TEST(Status, a_response_is_bounded_and_needs_its_status) {
+  const struct {
+    const char* response;
+    const char* pointer;
+  } cases[] = {
+      {R"({"body":"x"})", "/readiness_results/0/last_response/status"},
+      {R"({"status":1000})", "/readiness_results/0/last_response/status"},
+      {R"({"status":200,"headers":{}})", "/readiness_results/0/last_response/headers"},
+      {R"("200")", "/readiness_results/0/last_response"},
+  };
+  for (const auto& each : cases) {
+    base::Json json = to_json(full_status());
+    json["readiness_results"][0]["last_response"] = base::Json::parse(each.response);
+    const auto read = node::api::read_instance_status(json);
+    CHECK_ERROR(base::Code::invalid_argument, "", read);
+    STRCMP_EQUAL(each.pointer, read.error().pointer.c_str());
+  }
+  base::Json json = to_json(full_status());
+  json["readiness_results"][0]["last_response"]["body"] =
+      std::string(node::api::kCheckBodyMax + 1, 'x');
+  CHECK_ERROR(base::Code::invalid_argument, "field_invalid", node::api::read_instance_status(json));
+}
+
 TEST(Status, only_the_last_five_states_are_terminal) {
   for (const auto state : {InstanceState::staging, InstanceState::starting, InstanceState::running,
                            InstanceState::killing}) {
@@ -69,11 +104,17 @@ TEST(Status, every_wrong_field_is_named) {
     base::Json value;
     const char* reason;
   } cases[] = {
-      {"id", "a b", "field_invalid"},        {"id", nullptr, "field_missing"},
-      {"epoch", -1, "field_invalid"},        {"state", "flying", "field_invalid"},
-      {"healthy", "yes", "field_invalid"},   {"ports", {0}, "field_invalid"},
-      {"exit_status", 256, "field_invalid"}, {"signal", 65, "field_invalid"},
-      {"other", 1, "field_unknown"},         {"health_results", 1, "field_invalid"},
+      {"id", "a b", "field_invalid"},
+      {"id", nullptr, "field_missing"},
+      {"epoch", -1, "field_invalid"},
+      {"state", "flying", "field_invalid"},
+      {"healthy", "yes", "field_invalid"},
+      {"ports", {0}, "field_invalid"},
+      {"exit_status", 256, "field_invalid"},
+      {"signal", 65, "field_invalid"},
+      {"other", 1, "field_unknown"},
+      {"health_results", 1, "field_invalid"},
+      {"readiness_results", 1, "field_invalid"},
   };
   for (const auto& each : cases) {
     base::Json json = to_json(full_status());

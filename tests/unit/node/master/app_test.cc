@@ -78,6 +78,8 @@ TEST(AppDefinition, each_wrong_field_is_named_with_its_place) {
       {"env", R"({"A":1})", "/env/A"},
       {"env", R"({"A=B":"1"})", "/env/A=B"},
       {"env", R"({"A":{"secret":"s"}})", "/env/A"},
+      {"secrets", R"({"s":{"source":"/db"}})", "/secrets"},
+      {"secrets", R"("s")", "/secrets"},
       {"labels", R"([])", "/labels"},
       {"backoffFactor", "0.5", "/backoffFactor"},
       {"killSelection", R"("NONE")", "/killSelection"},
@@ -213,6 +215,16 @@ TEST(AppDefinition, a_record_keeps_versions_and_a_broken_one_is_refused) {
   CHECK_ERROR(base::Code::corrupt, "record_corrupt", from_record(broken));
 }
 
+TEST(AppDefinition, secrets_may_be_empty_and_a_record_of_before_goes_on_without_them) {
+  for (const char* text : {"{}", "[]", "null"}) {
+    const std::string json = R"({"id":"/a","cmd":"x","secrets":)" + std::string(text) + "}";
+    CHECK(!good(json.c_str()).document->contains("secrets"));
+  }
+  Json record = to_record(good(R"({"id":"/a","cmd":"x"})"));
+  record["document"]["secrets"] = {{"s", {{"source", "/db"}}}};
+  CHECK(!UNWRAP(from_record(record)).document->contains("secrets"));
+}
+
 TEST(AppDefinition, an_image_may_have_a_network_of_its_own) {
   for (const char* text :
        {R"({"id":"/a","container":{"type":"DOCKER","docker":{"image":"x","network":"BRIDGE",
@@ -241,6 +253,7 @@ TEST(AppDefinition, an_agent_gets_all_it_has_to_know) {
             "volumes":[{"containerPath":"/data","persistent":{"size":5}},
                        {"containerPath":"common","external":{"name":"all","size":6}}]},
           "healthChecks":[{"protocol":"MESOS_TCP","intervalSeconds":2}],
+          "readinessChecks":[{"portName":"default","preserveLastResponse":true}],
           "taskKillGracePeriodSeconds":9})");
   app.restart_version = "v";
   const node::api::RunSpec spec = make_run_spec(app, 3);
@@ -253,6 +266,7 @@ TEST(AppDefinition, an_agent_gets_all_it_has_to_know) {
   STRCMP_EQUAL("/mnt/mesos/sandbox/common", spec.volumes[1].container_path.c_str());
   CHECK(spec.volumes[1].shared && !spec.volumes[0].shared);
   LONGS_EQUAL(2, spec.health_checks.at(0).interval.count());
+  CHECK(spec.readiness_checks.at(0).preserve_last_response);
   LONGS_EQUAL(9, spec.kill_grace.count());
   CHECK(spec.init && spec.read_only_root);
   LONGS_EQUAL(50, spec.resources.pids_max);

@@ -16,8 +16,9 @@ using test_support::run_until;
 Master::Master(const TempFolder& folder)
     : loop_(UNWRAP(sys::EventLoop::make())),
       tree_(UNWRAP(coordination::open_local({.folder = folder.path()}))) {
-  auto made = MasterService::start(
-      {*loop_, *tree_, base::system_clock(), base::system_rng(), metrics_}, {.netfw_socket = ""});
+  auto made =
+      MasterService::start({*loop_, *tree_, base::system_clock(), base::system_rng(), metrics_},
+                           {.netfw_socket = "", .agent_socket = folder / "agentd.sock"});
   if (!made) {
     started = made.error();
     return;

@@ -72,6 +72,12 @@ TEST(Routes, failures_have_their_status_and_reason) {
       {Method::get, "/v2/pods/p", "", 404, "pod_unknown"},
       {Method::get, "/v2/pods/p::status", "", 404, "pod_unknown"},
       {Method::del, "/v2/pods/p", "", 404, "pod_unknown"},
+      {Method::put, "/secret/default/db", R"({"value":"x"})", 501, "secrets_unavailable"},
+      {Method::del, "/secret/default/team/db", "", 404, "secret_unknown"},
+      {Method::post, "/v2/apps", R"({"id":"/x","cmd":"y","secrets":{"s":{"source":"/db"}}})", 422,
+       "definition_invalid"},
+      {Method::get, "/slave/none/monitor/statistics", "", 404, "node_unknown"},
+      {Method::get, "/slave/n1/monitor/statistics", "", 503, "agent_unreachable"},
       {Method::put, "/internal/v1/agents/n1/status", "{}", 400, "field_missing"},
       {Method::put, "/internal/v1/agents/a%20b/status", "{}", 400, "node_invalid"},
       {Method::put, "/internal/v1/agents/n1/status",
@@ -108,6 +114,26 @@ TEST(Routes, lists_have_marathons_shapes) {
   CHECK(master.json(200, Method::get, "/tasks")["tasks"].size() == 3);
   CHECK(master.json(200, Method::get, "/slaves")["slaves"].size() == 1);
   CHECK(master.json(200, Method::get, "/metrics/snapshot")["master/tasks_running"] == 3);
+}
+
+// As the original's client asks.
+TEST(Routes, a_group_shows_what_its_embeds_ask_for) {
+  const std::string query =
+      "?embed=group.apps&embed=group.apps.counts&embed=group.apps.tasks&embed=group.groups";
+  const Json group = master.json(200, Method::get, "/v2/groups/g" + query);
+  CHECK(group["id"] == "/g" && group["groups"].empty());
+  LONGS_EQUAL(1, group["apps"].size());
+  const Json& web = group["apps"][0];
+  CHECK(web["id"] == "/g/web" && web["version"].is_string());
+  CHECK(web["tasksRunning"] == 1 && web["tasksHealthy"] == 1);
+  CHECK(web["tasksStaged"] == 0 && web["tasksUnhealthy"] == 0);
+  LONGS_EQUAL(1, web["tasks"].size());
+  CHECK(web["tasks"][0]["appId"] == "/g/web" && web["tasks"][0]["slaveId"] == "n1");
+  CHECK(master.json(200, Method::get, "/v2/groups" + query)["groups"][0] == group);
+  CHECK(master.json(200, Method::get, "/service/marathon/v2/groups/g" + query) == group);
+  const Json bare = master.json(200, Method::get, "/v2/groups/g?embed=group.groups");
+  CHECK(bare["apps"].empty());
+  master.json(404, Method::get, "/v2/groups/none" + query);
 }
 
 TEST(Routes, the_prefix_of_a_cluster_is_understood) {

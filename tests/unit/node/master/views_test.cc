@@ -25,6 +25,48 @@ TEST(Views, an_app_has_the_fields_that_clients_read) {
   CHECK(text.starts_with("shop_web\t10000\t10.0.0.1:3000\t"));
 }
 
+TEST(Views, a_deployment_and_an_app_show_what_readiness_checks_got) {
+  cluster.put(R"({"id":"/r","cmd":"x","portDefinitions":[{"port":0,"name":"http"}],
+      "readinessChecks":[{"name":"up","portName":"http","preserveLastResponse":true}]})");
+  cluster.sync("n1");
+  const Instance& instance = *cluster.instances_of("/r").front();
+  node::api::InstanceStatus status = cluster.nodes["n1"].instances.at(instance.id);
+  status.state = node::api::InstanceState::running;
+  status.readiness_results.push_back(
+      {"up", false, node::api::CheckResponse{503, "text/plain", "warming up"}});
+  status.readiness_results.push_back({"other", true, std::nullopt});
+  cluster.send("n1", status);
+  const AppState& app = *cluster.scheduler.find_app("/r");
+  const Json shown = app_json(cluster.scheduler, app, {.readiness = true});
+  const Json& results = shown["readinessCheckResults"];
+  const Json expected = {
+      {"name", "up"},
+      {"taskId", instance.id.text()},
+      {"ready", false},
+      {"lastResponse", {{"status", 503}, {"contentType", "text/plain"}, {"body", "warming up"}}}};
+  CHECK(results[0] == expected);
+  CHECK(results[1]["ready"] == true && !results[1].contains("lastResponse"));
+  const Deployment& deployment = cluster.scheduler.deployments().begin()->second;
+  const auto readiness = look_at_readiness(cluster.scheduler, deployment);
+  const Json action = deployment_json(deployment, readiness)["currentActions"][0];
+  CHECK(action["app"] == "/r" && action["readinessCheckResults"] == results);
+  CHECK(app_json(cluster.scheduler, web(), {.readiness = true})["readinessCheckResults"].empty());
+}
+
+TEST(Views, instances_of_another_version_say_nothing_of_a_deployment) {
+  const std::string app = R"("portDefinitions":[{"port":0,"name":"http"}],
+      "readinessChecks":[{"name":"up","portName":"http"}]})";
+  cluster.put(R"({"id":"/r","cmd":"x",)" + app);
+  cluster.run();
+  const Instance& old = *cluster.instances_of("/r").front();
+  node::api::InstanceStatus status = old.status;
+  status.readiness_results.push_back({"up", true, std::nullopt});
+  cluster.send("n1", status);
+  LONGS_EQUAL(1, look_at_readiness(cluster.scheduler, *cluster.scheduler.find_app("/r")).size());
+  cluster.put(R"({"id":"/r","cmd":"y",)" + app);
+  LONGS_EQUAL(0, look_at_readiness(cluster.scheduler, *cluster.scheduler.find_app("/r")).size());
+}
+
 TEST(Views, a_task_says_which_limits_are_not_effective) {
   Instance instance = *cluster.instances_of("/shop/web").front();
   CHECK(!task_json(instance, web().current.get()).contains("degraded"));
