@@ -14,6 +14,7 @@
 #include "cli/container_commands.h"
 #include "cli/dfs_commands.h"
 #include "cli/follow_commands.h"
+#include "cli/fw_commands.h"
 #include "cli/log_commands.h"
 #include "cli/login.h"
 #include "cli/node_commands.h"
@@ -42,6 +43,14 @@ struct Choice {
     command = [chosen = std::move(chosen)] { return static_cast<int>(chosen()); };
   }
 };
+
+// A command without arguments.
+void add_plain(CLI::App* parent, Choice& choice, const char* name, const char* about,
+               Status (*run)(const Session&)) {
+  parent->add_subcommand(name, about)->callback([&choice, run] {
+    choice.set([&choice, run] { return run(choice.session); });
+  });
+}
 
 // The options of every command that starts a deployment.
 std::shared_ptr<ChangeOptions> add_change_options(CLI::App* command) {
@@ -158,9 +167,7 @@ void add_app_commands(CLI::App& app, Choice& choice) {
 void add_netfw_commands(CLI::App& app, Choice& choice) {
   CLI::App* firewall = app.add_subcommand("fw", "The firewall of this node");
   firewall->require_subcommand(1);
-  firewall->add_subcommand("show", "Rules and sets")->callback([&choice] {
-    choice.set([&choice] { return firewall_show(choice.session); });
-  });
+  add_plain(firewall, choice, "show", "Rules and sets", firewall_show);
   CLI::App* plan =
       firewall->add_subcommand("plan", "What a policy would change, without changing it");
   auto file = std::make_shared<std::string>();
@@ -168,11 +175,19 @@ void add_netfw_commands(CLI::App& app, Choice& choice) {
   plan->callback([&choice, file] {
     choice.set([&choice, file] { return firewall_plan(choice.session, *file); });
   });
+  CLI::App* apply = firewall->add_subcommand("apply", "Put a policy into force, perhaps on trial");
+  auto trial = std::make_shared<std::optional<std::int64_t>>();
+  apply->add_option("file", *file, "The policy in JSON, - for standard input")->required();
+  apply->add_option("--confirm-seconds", *trial, "On trial for so long unless it is confirmed")
+      ->check(CLI::Range(1, 3600));
+  apply->callback([&choice, file, trial] {
+    choice.set([&choice, file, trial] { return firewall_apply(choice.session, *file, *trial); });
+  });
+  add_plain(firewall, choice, "confirm", "Keep the policy on trial", firewall_confirm);
+  add_plain(firewall, choice, "rollback", "Take the policy on trial back", firewall_rollback);
   CLI::App* balancer = app.add_subcommand("lb", "The load balancer of this node");
   balancer->require_subcommand(1);
-  balancer->add_subcommand("show", "Services and what is in rotation")->callback([&choice] {
-    choice.set([&choice] { return balancer_show(choice.session); });
-  });
+  add_plain(balancer, choice, "show", "Services and what is in rotation", balancer_show);
 }
 
 void add_deployment_commands(CLI::App& app, Choice& choice) {
@@ -406,9 +421,7 @@ void add_dfs_commands(CLI::App& app, Choice& choice) {
 void add_node_commands(CLI::App& app, Choice& choice) {
   CLI::App* node = app.add_subcommand("node", "This machine as a node");
   node->require_subcommand(1);
-  node->add_subcommand("show", "Address, resources and what is used of them")->callback([&choice] {
-    choice.set([&choice] { return node_show(choice.session); });
-  });
+  add_plain(node, choice, "show", "Address, resources and what is used of them", node_show);
 
   auto first = std::make_shared<NodeInitOptions>();
   CLI::App* init = node->add_subcommand(
@@ -453,12 +466,8 @@ void add_login_commands(CLI::App& app, Choice& choice) {
   in->callback([&choice, options] {
     choice.set([&choice, options] { return login(choice.session, *options); });
   });
-  app.add_subcommand("logout", "End the token and forget it")->callback([&choice] {
-    choice.set([&choice] { return logout(choice.session); });
-  });
-  app.add_subcommand("whoami", "Who the services take the caller for")->callback([&choice] {
-    choice.set([&choice] { return whoami(choice.session); });
-  });
+  add_plain(&app, choice, "logout", "End the token and forget it", logout);
+  add_plain(&app, choice, "whoami", "Who the services take the caller for", whoami);
 }
 
 void add_audit_commands(CLI::App& app, Choice& choice) {
@@ -509,6 +518,9 @@ constexpr Example kExamples[] = {
     {"events", "gestalt events --json"},
     {"fw show", "gestalt fw show"},
     {"fw plan", "gestalt fw plan policy.json"},
+    {"fw apply", "gestalt fw apply policy.json --confirm-seconds 120"},
+    {"fw confirm", "gestalt fw confirm"},
+    {"fw rollback", "gestalt fw rollback"},
     {"lb show", "gestalt lb show --json"},
     {"login",
      "gestalt login --username ada --org acme\n"

@@ -101,6 +101,16 @@ std::string nodes_text(const Members& members) {
   return base::join(texts, ", ");
 }
 
+std::string losses_text(const Json& losses) {
+  std::string out;
+  if (!losses.is_array()) return out;
+  for (const Json& loss : losses) {
+    out += "! port " + any_text(value_at(loss, "port")) + " closes for " +
+           printable(text_at(loss, "source")) + "\n";
+  }
+  return out;
+}
+
 // The instances of a service; when `pool` is known, whether HAProxy has them in rotation there.
 Members members_of(const Json& instances, const std::string& service, const std::string& pool) {
   Members members;
@@ -188,7 +198,16 @@ std::string render_plan(const Json& plan) {
   if (const Json& forward = value_at(plan, "forward"); forward.is_boolean()) {
     out += forward.get<bool>() ? "+ forward\n" : "- forward\n";
   }
+  out += losses_text(value_at(plan, "takes_away"));
   return out.empty() ? "nothing changes\n" : out;
+}
+
+std::string render_applied(const Json& policy) {
+  if (!flag_at(policy, "on_trial")) return "in force and stored\n";
+  return "on trial until " + printable(text_at(policy, "trial/until", "-")) +
+         "; then the policy before comes back\n" +
+         losses_text(value_at(policy, "trial/takes_away")) +
+         "confirm: " + printable(text_at(policy, "trial/confirm", "-")) + "\n";
 }
 
 }  // namespace cli

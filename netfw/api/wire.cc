@@ -264,7 +264,8 @@ base::Result<Policy> read_policy(const base::Json& body) {
   read_ports(fields, "cluster_tcp", out.cluster_tcp);
   read_ports(fields, "management_tcp", out.management_tcp);
   fields.optional("forward", out.forward);
-  fields.find("on_trial");  // what GET adds
+  fields.find("on_trial");  // these two are what GET adds
+  fields.find("trial");
   TRY(fields.finish(base::UnknownFields::refuse));
   return out;
 }

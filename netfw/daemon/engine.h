@@ -24,8 +24,10 @@
 #include "common/base/json.h"
 #include "netfw/daemon/balancer.h"
 #include "netfw/daemon/certificates.h"
+#include "netfw/daemon/flows.h"
 #include "netfw/daemon/guardian.h"
 #include "netfw/daemon/state_store.h"
+#include "netfw/model/access.h"
 #include "netfw/model/backend.h"
 
 namespace netfw {
@@ -43,6 +45,8 @@ class Engine {
     std::function<std::vector<IpNet>()> find_networks;
     FirewallOptions guardian_firewall;
     std::filesystem::path guardian_program;  // empty: no trials
+    // What a confirmation is compared with.
+    std::function<base::Result<Flows>()> find_flows = read_flows;
     base::Clock& clock;
   };
   struct Hooks {
@@ -70,12 +74,39 @@ class Engine {
   // Errors: not_found instance_unknown.
   base::Result<DrainReply> drain(const InstanceId& id, std::chrono::milliseconds deadline);
 
-  // With `trial` the old policy comes back after that time unless confirm() is called.
-  // Errors: failed_precondition policy_locks_out, policy_trial_pending, guardian_not_armed.
-  base::Result<void> put_policy(const Policy& policy, std::optional<std::chrono::seconds> trial);
-  // Errors: failed_precondition policy_no_trial, guardian_gone.
-  base::Result<void> confirm_policy();
-  base::Result<void> rollback_policy();
+  // Who changes the policy, for the log; as in rest::Request.
+  struct Caller {
+    std::string name;
+    std::string peer;
+    std::string request;
+  };
+  // A policy that is in force and not stored.
+  struct Trial {
+    std::string id;        // another for each trial
+    base::WallTime until;  // the policy before comes back then
+    // What a confirmation gives away for good; empty: nobody loses access, and it needs no proof.
+    std::vector<AccessLoss> takes_away;
+  };
+  static constexpr std::chrono::seconds kTrialForced{60};
+  // With `trial` the policy before comes back after that time unless confirm_policy() is called; so
+  // it does after kTrialForced without `trial` when somebody who can manage the node now could not
+  // afterwards. Returns the trial that began; none: the policy is in force and stored.
+  // Errors: failed_precondition policy_locks_out, policy_trial_pending, guardian_not_armed; those
+  // of the firewall, of find_flows and of the store.
+  base::Result<std::optional<Trial>> put_policy(const Policy& policy,
+                                                std::optional<std::chrono::seconds> trial,
+                                                const Caller& caller);
+  struct Confirmation {
+    std::string trial;  // its id
+    // The other end of one that began under the new policy.
+    std::optional<Endpoint> connection = {};
+  };
+  // A trial that is not confirmed goes on; when the store fails, the policy is in force and is
+  // stored later. Errors: failed_precondition policy_no_trial, policy_trial_other, policy_unproven,
+  // guardian_gone; those of the store.
+  base::Result<void> confirm_policy(const Confirmation& confirmation, const Caller& caller);
+  // Errors: failed_precondition policy_no_trial.
+  base::Result<void> rollback_policy(const Caller& caller);
 
   // Compares with kernel and HAProxy and mends; reconnects. Returns whether another tick is wanted
   // soon.
@@ -132,9 +163,20 @@ class Engine {
   void follow_networks();               // needs the lock
   bool verify_firewall();               // needs the lock; true when all is well
   bool verify_balancer(bool thorough);  // needs the lock
+  // These need the lock.
   base::Result<void> set_policy(const Policy& policy);
-  bool end_trial_when_over();  // needs the lock
-  void note_figures();         // needs the lock
+  std::vector<AccessLoss> losses(const Policy& policy) const;
+  base::Result<void> replace_policy(const Policy& policy);
+  base::Result<void> begin_trial(const Policy& policy, std::chrono::seconds window,
+                                 std::vector<AccessLoss> lost, const Caller& caller);
+  base::Result<void> check_confirmation(const Confirmation& confirmation,
+                                        const base::Result<Flows>& now) const;
+  void keep_policy(std::string_view message, const Caller& caller);
+  base::Result<void> take_back();
+  bool end_trial_when_over();
+  void note_figures();
+
+  base::Result<void> note_flows(const std::string& trial);
   std::vector<std::pair<PoolName, ServerName>> members_of(const Instance& instance) const;
   base::Result<unsigned> count_sessions(const InstanceId& id);
 
@@ -152,8 +194,13 @@ class Engine {
   StoredState state_;
   Policy policy_;
   bool follows_networks_ = false;  // nobody has put a policy
-  std::optional<Policy> policy_before_trial_;
-  std::optional<Guardian> guardian_;
+  struct OnTrial {
+    Trial trial;
+    Policy before;
+    std::optional<Flows> flows;  // that there were when it began; none: not known yet
+    Guardian guardian;
+  };
+  std::optional<OnTrial> on_trial_;
   Writes unsaved_;
   std::set<Endpoint> unrevoked_endpoints_;
   std::set<std::uint16_t> unrevoked_ports_;

@@ -64,6 +64,23 @@ base::Json change_json(const SetChange& change) {
   return {{"added", std::move(added)}, {"removed", std::move(removed)}};
 }
 
+base::Json losses_json(const std::vector<AccessLoss>& losses) {
+  base::Json out = base::Json::array();
+  for (const AccessLoss& loss : losses) {
+    out.push_back({{"port", loss.port}, {"source", loss.source.text()}});
+  }
+  return out;
+}
+
+base::Json trial_json(const Engine::Trial& trial) {
+  return {{"id", trial.id},
+          {"until", base::format_time(trial.until)},
+          {"takes_away", losses_json(trial.takes_away)},
+          {"confirm", trial.takes_away.empty()
+                          ? "gestalt fw confirm"
+                          : "gestalt fw confirm, in an SSH session that is opened from now on"}};
+}
+
 }  // namespace
 
 base::Json Engine::status() {
@@ -87,7 +104,7 @@ base::Json Engine::status() {
           {"services", state_.services.services.size()},
           {"instances", state_.instances.size()},
           {"problems", write_problems(problems_)},
-          {"policy_on_trial", guardian_.has_value()},
+          {"policy_on_trial", on_trial_.has_value()},
           {"changes", rounds_},
           {"haproxy", std::move(haproxy)},
           {"firewall", std::move(firewall)}};
@@ -153,7 +170,8 @@ base::Json Engine::firewall() {
 base::Json Engine::policy() {
   const std::lock_guard lock(mutex_);
   base::Json out = write_policy(policy_);
-  out["on_trial"] = guardian_.has_value();
+  out["on_trial"] = on_trial_.has_value();
+  if (on_trial_) out["trial"] = trial_json(on_trial_->trial);
   return out;
 }
 
@@ -176,6 +194,7 @@ base::Result<base::Json> Engine::plan(const Policy& policy) {
   }
   base::Json out = {{"sets", std::move(sets)}};
   if (now.forward != wanted.forward) out["forward"] = wanted.forward;
+  if (const auto lost = losses(policy); !lost.empty()) out["takes_away"] = losses_json(lost);
   return out;
 }
 

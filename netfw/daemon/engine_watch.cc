@@ -16,7 +16,7 @@ constexpr std::chrono::milliseconds kDrainPauseMax{50};
 // An address that comes or goes changes who manages; one that goes with its interface does not, so
 // that a cable that is pulled and put back changes nothing.
 void Engine::follow_networks() {
-  if (!follows_networks_ || guardian_) return;
+  if (!follows_networks_ || on_trial_) return;
   const std::vector<IpNet> networks = parts_.find_networks();
   if (networks.empty() || networks == state_.networks) return;
   state_.networks = networks;

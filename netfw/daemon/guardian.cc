@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
+#include "common/sys/process.h"
 
 namespace netfw {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 constexpr int kGuardianFd = 3;
 constexpr std::chrono::milliseconds kAnswerDeadline{5000};
 constexpr std::chrono::milliseconds kRestoreDeadline{30000};
+constexpr std::chrono::milliseconds kEndDeadline{35000};  // longer than a restore may take
 constexpr std::size_t kMessageMax = 256 << 10;
 constexpr char kArmed = 'A';
 constexpr char kConfirmed = 'C';
@@ -53,20 +55,25 @@ base::Result<pid_t> spawn(const std::string& program, int socket) {
   return pid;
 }
 
-// One byte, or 0 at the end of the connection or of the time.
-char wait_byte(int fd, std::chrono::milliseconds deadline) {
+// Whether there is something to read, or an end, before the time is over.
+bool wait_readable(int fd, std::chrono::milliseconds deadline) {
   const auto end = std::chrono::steady_clock::now() + deadline;
   for (;;) {
     const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now());
-    if (rest.count() <= 0) return 0;
+    if (rest.count() <= 0) return false;
     pollfd wait = {fd, POLLIN, 0};
     const int ready = poll(&wait, 1, static_cast<int>(rest.count()));
     if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return 0;
-    char byte = 0;
-    return recv(fd, &byte, 1, 0) == 1 ? byte : '\0';
+    return ready > 0;
   }
+}
+
+// One byte, or 0 at the end of the connection or of the time.
+char wait_byte(int fd, std::chrono::milliseconds deadline) {
+  char byte = 0;
+  if (!wait_readable(fd, deadline)) return 0;
+  return recv(fd, &byte, 1, 0) == 1 ? byte : '\0';
 }
 
 struct Order {
@@ -100,6 +107,7 @@ base::Result<Order> receive_order() {
 }
 
 base::Result<void> restore(const Order& order) {
+  if (order.firewall.kind == FirewallKind::off) return {};
   auto backend = TRY(make_firewall(order.firewall));
   TRY(backend->apply(compile_policy(order.policy), Scope::policy_sets, kRestoreDeadline));
   return {};
@@ -154,7 +162,10 @@ Guardian::~Guardian() { reap(); }
 void Guardian::reap() {
   socket_.reset();
   if (pid_ < 0) return;
-  // After the end of the connection it restores, which takes milliseconds, and ends.
+  // After the end of the connection it restores, which takes milliseconds, and ends; one that
+  // somebody has stopped does neither, and the caller must not wait for it with what it holds.
+  auto ended = sys::open_pidfd(pid_);
+  if (ended && !wait_readable(ended->get(), kEndDeadline)) kill(pid_, SIGKILL);
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;

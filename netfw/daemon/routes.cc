@@ -105,23 +105,39 @@ Result<Response> post_plan(Api& api, const Request& request) {
   return Response::json(TRY(api.engine->plan(policy)));
 }
 
+Engine::Caller caller_of(const Request& request) {
+  return {request.principal.name, request.peer, request.id};
+}
+
+// 200 stored, 202 on trial.
 Result<Response> put_policy(Api& api, const Request& request) {
   const Policy policy = TRY(sent_policy(request));
   const std::int64_t seconds = TRY(request.query_int("confirm_seconds", 0, 0, kTrialSecondsMax));
-  std::optional<std::chrono::seconds> trial;
-  if (seconds > 0) trial = std::chrono::seconds(seconds);
-  TRY(api.engine->put_policy(policy, trial));
+  std::optional<std::chrono::seconds> wanted;
+  if (seconds > 0) wanted = std::chrono::seconds(seconds);
+  const auto trial = TRY(api.engine->put_policy(policy, wanted, caller_of(request)));
   api.changed();
+  return Response::json(api.engine->policy(), trial ? 202 : 200);
+}
+
+// A request over TCP came by a connection that may prove the policy itself; one by the unix socket
+// names the connection of the session that it is sent from.
+Result<Response> confirm_policy(Api& api, const Request& request) {
+  const base::Json body = TRY(request.json());
+  base::Fields fields(body);
+  Engine::Confirmation confirmation;
+  std::string connection;
+  fields.required("trial", confirmation.trial, {.length_min = 1, .length_max = 64});
+  fields.optional("connection", connection, {.length_max = 100});
+  TRY(fields.finish(base::UnknownFields::refuse));
+  if (connection.empty() && !request.peer.starts_with("unix:")) connection = request.peer;
+  if (!connection.empty()) confirmation.connection = TRY(parse_remote(connection));
+  TRY(api.engine->confirm_policy(confirmation, caller_of(request)));
   return Response::json(api.engine->policy());
 }
 
-Result<Response> confirm_policy(Api& api, const Request&) {
-  TRY(api.engine->confirm_policy());
-  return Response::json(api.engine->policy());
-}
-
-Result<Response> rollback_policy(Api& api, const Request&) {
-  TRY(api.engine->rollback_policy());
+Result<Response> rollback_policy(Api& api, const Request& request) {
+  TRY(api.engine->rollback_policy(caller_of(request)));
   api.changed();
   return Response::json(api.engine->policy());
 }
@@ -193,11 +209,11 @@ constexpr rest::Route<Api> kRoutes[] = {
      "The firewall's rules and sets"},
     {Method::get, "/v1/policy", kRead, Run::on_worker, get_policy, "The firewall's policy"},
     {Method::put, "/v1/policy", kPolicy, Run::on_worker, put_policy,
-     "Replace the policy; with ?confirm_seconds=N on trial"},
+     "Replace the policy; on trial with ?confirm_seconds=N, and when it takes access away"},
     {Method::post, "/v1/plan", kRead, Run::on_worker, post_plan,
      "What a policy would change, without changing it"},
     {Method::post, "/v1/policy/confirm", kPolicy, Run::on_worker, confirm_policy,
-     "Keep the policy on trial"},
+     "Keep the policy on trial, over a new connection when it takes access away"},
     {Method::post, "/v1/policy/rollback", kPolicy, Run::on_worker, rollback_policy,
      "Take the policy on trial back"},
     {Method::post, "/v1/verdict", kRead, Run::on_worker, post_verdict,

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The firewall stands before the network does, and stays when its daemon ends.
+"""The firewall stands before the network does, and stays when its daemon ends; no policy shuts SSH for good.
 
 The node's interface comes up after network-pre.target, as with any network service; something listens on a port that no policy opens
 from the first moment, and netfwd comes seconds later."""
+import json
+import shlex
 import socket
 import threading
 import time
@@ -106,6 +108,47 @@ class FirewallAtBoot(unittest.TestCase):
         with Prober(node.v4) as prober:
             node.boot()
         self.assertGreater(prober.through[CLOSED], 0)
+
+    def test_a_policy_that_shuts_ssh_goes_back_when_the_daemon_is_killed_and_stays_when_ssh_proves_it(self):
+        node = self.prepare(UNITS)
+        node.boot()
+        before = self.sources(node)
+        self.assertTrue(connects(node.v4, OPEN, 2))
+        self.apply(node, "192.0.2.1/32")
+        self.assertFalse(connects(node.v4, OPEN, 1))
+        # The next life comes after 3 seconds: until then there is nobody but the guardian.
+        node.run(["systemctl", "kill", "--signal=SIGKILL", "--kill-whom=main", "gestalt-netfwd"])
+        end = time.monotonic() + 2
+        while not connects(node.v4, OPEN) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertTrue(connects(node.v4, OPEN))
+        self.assertEqual(self.sources(node), before)
+        with socket.create_connection((node.v4, OPEN), 2) as old:
+            here = old.getsockname()[0]
+            self.apply(node, f"{here}/32")
+            self.confirm(node, old, 6)
+            with socket.create_connection((node.v4, OPEN), 2) as new:
+                self.confirm(node, new, 0)
+        self.assertEqual(self.sources(node), [f"{here}/32"])
+
+    @staticmethod
+    def apply(node, source):
+        node.run(["gestalt", "fw", "apply", "-"], text=json.dumps({"management_sources": [source]}))
+
+    @staticmethod
+    def confirm(node, link, status):
+        """As in an SSH session over this connection."""
+        address, port = link.getsockname()
+        argv = ["env", f"SSH_CONNECTION={address} {port} {node.v4} {OPEN}", "gestalt", "fw", "confirm"]
+        node.run(["sh", "-c", f"{shlex.join(argv)}; test $? = {status}"])
+
+    @staticmethod
+    def sources(node):
+        """Of the policy in force, as soon as the daemon answers."""
+        text, end = "", time.monotonic() + 20
+        while not text and time.monotonic() < end:
+            text = node.curl("http://localhost/v1/policy", "--unix-socket", "/run/gestalt/netfwd.sock", check=False)
+        return json.loads(text)["management_sources"]
 
     @staticmethod
     def rules(node, backend):

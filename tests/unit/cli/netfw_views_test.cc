@@ -81,6 +81,27 @@ TEST(NetfwViews, a_plan_without_changes_says_so) {
                cli::render_plan(base::Json::parse(R"({"forward":false,"sets":{}})")).c_str());
 }
 
+TEST(NetfwViews, a_plan_says_who_could_not_manage_the_node_any_more) {
+  STRCMP_EQUAL("- management 10.0.0.0/8\n! port 22 closes for 10.0.0.0/8\n",
+               cli::render_plan(base::Json::parse(
+                                    R"({"sets":{"management":{"removed":["10.0.0.0/8"]}},
+                                        "takes_away":[{"port":22,"source":"10.0.0.0/8"}]})"))
+                   .c_str());
+}
+
+TEST(NetfwViews, a_policy_that_was_applied_is_in_force_or_on_trial) {
+  STRCMP_EQUAL("in force and stored\n",
+               cli::render_applied(base::Json::parse(R"({"on_trial":false})")).c_str());
+  STRCMP_EQUAL(
+      "on trial until 2026-12-01T08:00:00.000Z; then the policy before comes back\n"
+      "! port 22 closes for 10.0.0.0/8\n"
+      "confirm: gestalt fw confirm\n",
+      cli::render_applied(
+          base::Json::parse(R"({"on_trial":true,"trial":{"until":"2026-12-01T08:00:00.000Z",
+            "takes_away":[{"port":22,"source":"10.0.0.0/8"}],"confirm":"gestalt fw confirm"}})"))
+          .c_str());
+}
+
 TEST(NetfwViews, answers_of_another_shape_do_not_break_the_views) {
   for (const char* text : {"null", "7", "[]", R"({"rules":7,"sets":{"a":1}})",
                            R"({"services":[7,{"ports":[null]}],"problems":[3]})"}) {
@@ -88,5 +109,6 @@ TEST(NetfwViews, answers_of_another_shape_do_not_break_the_views) {
     CHECK(!cli::render_firewall(odd, {}).empty());
     CHECK(!cli::render_balancer(odd, odd, {}).empty());
     CHECK(!cli::render_node(odd, {}).empty());
+    CHECK(!cli::render_applied(odd).empty());
   }
 }

@@ -80,9 +80,11 @@ TEST_GROUP(Netfwd) {
        "ports":[{"index":0,"service_port":10001,"protocol":"tcp"}]}]})")));
   }
   void teardown() override {
-    kill(pid, SIGTERM);
     int status = 0;
-    waitpid(pid, &status, 0);
+    if (pid > 0) {  // setup may have failed before
+      kill(pid, SIGTERM);
+      waitpid(pid, &status, 0);
+    }
     end_haproxy();
     CHECK_EQUAL(0, status);
   }
@@ -209,8 +211,11 @@ TEST(Netfwd, verdicts_and_policies_are_answered) {
   policy["public_tcp"] = {80};
   const base::Json planned = UNWRAP(client->post("/v1/plan", policy));
   STRCMP_EQUAL("[443]", planned["sets"]["public-tcp"]["removed"].dump().c_str());
-  CHECK_OK(client->put("/v1/policy?confirm_seconds=30", policy));
-  CHECK_OK(client->post("/v1/policy/confirm", base::Json::object()));
+  const base::Json tried = UNWRAP(client->put("/v1/policy?confirm_seconds=30", policy));
+  CHECK_TRUE(tried["on_trial"].get<bool>());
+  CHECK_ERROR(base::Code::invalid_argument, "field_missing",
+              client->post("/v1/policy/confirm", base::Json::object()));
+  CHECK_OK(client->post("/v1/policy/confirm", {{"trial", tried["trial"]["id"]}}));
   CHECK_EQUAL(1, UNWRAP(client->get("/v1/policy"))["public_tcp"].size());
   CHECK_ERROR(base::Code::failed_precondition, "", client->post("/v1/policy/rollback", {}));
 }

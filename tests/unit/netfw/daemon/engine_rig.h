@@ -45,6 +45,8 @@ class EngineRig : public Utest {
   std::unique_ptr<Haproxy> haproxy;
   std::unique_ptr<Engine> engine;
   std::atomic<unsigned> wakes = 0;
+  // What the kernel lists, as far as the engine is told.
+  base::Result<Flows> flows = Flows{};
 
   void setup() override {
     firewall.iptables = {NETFW_IPTC_HELPER, folder.path() / "xtables.lock"};
@@ -70,6 +72,7 @@ class EngineRig : public Utest {
                         .find_networks = std::move(find_networks),
                         .guardian_firewall = firewall,
                         .guardian_program = guardian,
+                        .find_flows = [this] { return flows; },
                         .clock = base::system_clock()};
     engine = UNWRAP(Engine::make(std::move(parts), {[this] { ++wakes; }, [](int) {}}));
   }
@@ -81,6 +84,26 @@ class EngineRig : public Utest {
     return UNWRAP(engine->put_services(std::move(set), body));
   }
   Engine::ServicesReply put_services() { return put(kServices); }
+  auto put_policy(const Policy& policy, std::optional<std::chrono::seconds> trial = {}) {
+    return engine->put_policy(policy, trial, {"uid:0", "unix:uid=0,pid=1", "r1"});
+  }
+  // The policy on trial, whichever it is, from an SSH session with this other end.
+  base::Result<void> confirm_policy(const std::string& client = "") {
+    const base::Json policy = engine->policy();
+    Engine::Confirmation confirmation;
+    confirmation.trial =
+        policy["on_trial"].get<bool>() ? policy["trial"]["id"].get<std::string>() : "none";
+    if (!client.empty()) confirmation.connection = UNWRAP(parse_remote(client));
+    return engine->confirm_policy(confirmation, {"uid:0", "unix:uid=0,pid=1", "r2"});
+  }
+  base::Result<void> rollback_policy() {
+    return engine->rollback_policy({"uid:0", "unix:uid=0,pid=1", "r3"});
+  }
+  // As the kernel would list an SSH session from there.
+  void open_ssh(const std::string& client) {
+    flows->established.insert(
+        Flow{UNWRAP(parse_remote("10.0.0.9:22")), UNWRAP(parse_remote(client))});
+  }
   std::set<std::string> set_members(const std::string& set) {
     const base::Json json = engine->firewall();
     std::set<std::string> out;

@@ -11,16 +11,15 @@ TEST_GROUP_BASE(EngineTrial, EngineRig){};
 TEST(EngineTrial, a_policy_on_trial_goes_back_by_itself) {
   Policy policy = default_policy();
   policy.public_tcp = {80};
-  CHECK_OK(engine->put_policy(policy, 1s));
+  CHECK_OK(put_policy(policy, 1s));
   CHECK_TRUE(kernel().ports[SetId::public_tcp] == std::set<std::uint16_t>{80});
-  CHECK_ERROR(base::Code::failed_precondition, "policy_trial_pending",
-              engine->put_policy(policy, 1s));
+  CHECK_ERROR(base::Code::failed_precondition, "policy_trial_pending", put_policy(policy, 1s));
   CHECK_TRUE(eventually([&] { return kernel().ports[SetId::public_tcp].contains(443); }));
   CHECK_TRUE(eventually([&] {
     engine->tick();
     return !engine->policy()["on_trial"].get<bool>();
   }));
-  CHECK_ERROR(base::Code::failed_precondition, "policy_no_trial", engine->confirm_policy());
+  CHECK_ERROR(base::Code::failed_precondition, "policy_no_trial", confirm_policy());
   CHECK_EQUAL(2, engine->policy()["public_tcp"].size());
 }
 
@@ -42,14 +41,14 @@ TEST(EngineTrial, nf_tables_does_the_same) {
   // The guardian puts back what is in nf_tables.
   Policy policy = default_policy();
   policy.public_tcp = {80};
-  CHECK_OK(engine->put_policy(policy, 30s));
+  CHECK_OK(put_policy(policy, 30s));
   CHECK_TRUE(kernel().ports[SetId::public_tcp] == std::set<std::uint16_t>{80});
   engine.reset();
   CHECK_TRUE(kernel().ports[SetId::public_tcp].contains(443));
   CHECK_EQUAL(2, kernel().instances.size());
   start();
-  CHECK_OK(engine->put_policy(policy, 30s));
-  CHECK_OK(engine->confirm_policy());
+  CHECK_OK(put_policy(policy, 30s));
+  CHECK_OK(confirm_policy());
   CHECK_TRUE(kernel().ports[SetId::public_tcp] == std::set<std::uint16_t>{80});
   CHECK_OK(engine->remove_instance(InstanceId("i1")));
   CHECK_OK(engine->remove_instance(InstanceId("i2")));
@@ -59,8 +58,8 @@ TEST(EngineTrial, nf_tables_does_the_same) {
 TEST(EngineTrial, a_confirmed_policy_stays_also_in_the_next_life) {
   Policy policy = default_policy();
   policy.public_tcp = {80};
-  CHECK_OK(engine->put_policy(policy, 30s));
-  CHECK_OK(engine->confirm_policy());
+  CHECK_OK(put_policy(policy, 30s));
+  CHECK_OK(confirm_policy());
   engine.reset();
   start();
   CHECK_EQUAL(1, engine->policy()["public_tcp"].size());
@@ -70,7 +69,7 @@ TEST(EngineTrial, a_confirmed_policy_stays_also_in_the_next_life) {
 TEST(EngineTrial, the_death_of_the_daemon_ends_a_trial) {
   Policy policy = default_policy();
   policy.public_tcp = {80};
-  CHECK_OK(engine->put_policy(policy, 30s));
+  CHECK_OK(put_policy(policy, 30s));
   engine.reset();  // the connection to the guardian ends as it does with the process
   CHECK_TRUE(kernel().ports[SetId::public_tcp].contains(443));
   start();
@@ -80,19 +79,18 @@ TEST(EngineTrial, the_death_of_the_daemon_ends_a_trial) {
 TEST(EngineTrial, a_policy_that_locks_out_or_whose_guardian_is_missing_changes_nothing) {
   Policy policy = default_policy();
   policy.management.clear();
-  CHECK_ERROR(base::Code::failed_precondition, "policy_locks_out",
-              engine->put_policy(policy, std::nullopt));
+  CHECK_ERROR(base::Code::failed_precondition, "policy_locks_out", put_policy(policy));
   policy = default_policy();
   policy.public_tcp = {80};
-  CHECK_OK(engine->put_policy(policy, 30s));
-  CHECK_OK(engine->rollback_policy());
+  CHECK_OK(put_policy(policy, 30s));
+  CHECK_OK(rollback_policy());
   CHECK_TRUE(kernel().ports[SetId::public_tcp].contains(443));
 }
 
 TEST(EngineTrial, a_trial_whose_guardian_was_killed_is_over) {
   Policy policy = default_policy();
   policy.public_tcp = {80};
-  CHECK_OK(engine->put_policy(policy, 30s));
+  CHECK_OK(put_policy(policy, 30s));
   const std::string children =
       run_tool({"/usr/bin/pgrep", "-P", std::to_string(getpid()), "-f", "guardian"});
   kill(std::stoi(children), SIGKILL);
@@ -101,7 +99,7 @@ TEST(EngineTrial, a_trial_whose_guardian_was_killed_is_over) {
     return !engine->policy()["on_trial"].get<bool>();
   }));
   CHECK_TRUE(kernel().ports[SetId::public_tcp].contains(443));
-  CHECK_ERROR(base::Code::failed_precondition, "policy_no_trial", engine->rollback_policy());
+  CHECK_ERROR(base::Code::failed_precondition, "policy_no_trial", rollback_policy());
 }
 
 TEST(EngineTrial, without_a_guardian_there_is_no_trial_and_no_change) {
@@ -110,7 +108,7 @@ TEST(EngineTrial, without_a_guardian_there_is_no_trial_and_no_change) {
   start();
   Policy policy = default_policy();
   policy.public_tcp = {80};
-  CHECK_FALSE(engine->put_policy(policy, 30s).has_value());
+  CHECK_FALSE(put_policy(policy, 30s).has_value());
   CHECK_TRUE(kernel().ports[SetId::public_tcp].contains(443));
   CHECK_FALSE(engine->policy()["on_trial"].get<bool>());
 }

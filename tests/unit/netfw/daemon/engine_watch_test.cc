@@ -108,7 +108,10 @@ TEST(EngineWatch, the_networks_of_the_node_manage_until_somebody_puts_a_policy) 
   CHECK_TRUE(managing() == std::set<IpNet>{*IpNet::parse("192.0.2.0/24")});
   Policy policy = default_policy();
   policy.management = {*IpNet::parse("198.51.100.0/24")};
-  CHECK_OK(engine->put_policy(policy, std::nullopt));
+  // The networks of the node lose it; until that is confirmed they are not followed either.
+  CHECK_OK(put_policy(policy));
+  open_ssh("198.51.100.7:40000");
+  CHECK_OK(confirm_policy("198.51.100.7:40000"));
   run_tool({"/sbin/ip", "link", "set", "node0", "up"});
   engine->tick();
   CHECK_TRUE(managing() == std::set<IpNet>{policy.management[0]});
