@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::size_t kEventsAtOnce = 1000;
 constexpr std::int64_t kWaitMaxS = 60;
+constexpr auto kStreamMax = std::chrono::seconds(300);
 // Events looked at before a reader that filters gets an answer, if only a cursor.
 constexpr std::size_t kScannedMax = 20'000;
 constexpr std::string_view kNewChannel = R"({"type":"object","required":["name"],
@@ -225,11 +226,20 @@ Followers::Outcome stream_on(Engine& engine, Reading& reading) {
   }
 }
 
-Result<Reply> follow(EventService& service, Reading reading) {
+// Ends after a while: the client comes again with Last-Event-ID, and its rights are asked again.
+Result<Reply> follow(EventService& service, Reading reading, std::int64_t wait_s) {
   auto shared = std::make_shared<Reading>(std::move(reading));  // with attempts, one at a time
   Followers::Wish wish;
   wish.channels = {shared->channel};
-  wish.attempt = [&engine = service.engine(), shared](bool) { return stream_on(engine, *shared); };
+  wish.wait = wait_s > 0 ? std::chrono::seconds(wait_s) : kStreamMax;
+  wish.attempt = [&engine = service.engine(), shared](bool is_last) {
+    Followers::Outcome outcome = stream_on(engine, *shared);
+    if (!is_last || outcome.is_done) return outcome;
+    outcome.is_done = true;
+    // An id without data moves the place a client goes on from, though it has seen no event.
+    outcome.bytes += "id: " + format_cursor(shared->cursor) + "\n\n";
+    return outcome;
+  };
   auto stream = TRY(service.followers().follow(std::move(wish)));
   return Reply::event_stream(std::move(stream));
 }
@@ -272,7 +282,7 @@ Result<Reply> read_events(EventService& service, Call& call) {
   reading.cursor =
       group ? TRY(find_committed(service.engine(), channel, service.group_of(call, *group)))
             : TRY(find_place(service.engine(), channel, since));
-  if (is_stream) return follow(service, std::move(reading));
+  if (is_stream) return follow(service, std::move(reading), wait);
   return poll(service, std::move(reading), wait);
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/object_text.h"
 #include "common/base/text.h"
 #include "services/framework/dialect.h"
+#include "services/framework/task_row.h"
 
 namespace services {
 
@@ -188,7 +189,6 @@ Result<void> Pipeline::authorise(store::Reader& reader) {
                                   {"allowed", decision.allowed},
                                   {"because", decision.because}});
   if (decision.allowed) return {};
-  denied_ = true;
   std::string detail = "this needs the ";
   detail += access.kind() == Access::Kind::right ? "right '" : "entitlement '";
   detail += std::string(access.name()) + "'";
@@ -282,11 +282,13 @@ Result<Reply> Pipeline::suppressed() {
         state_.reader = state_.writer = &writer;
         const std::string id = TRY(call_.task(
             {.verb = row_.name, .resource = row_.service, .message = "suppressed by a rule"},
-            call_.capture()));
+            call_outline(call_.capture())));
         reply = TRY(call_.accepted(id));
+        if (state_.dryrun) return Error{Code::internal, "rolled back", kDryRunDone};
         return record(writer, reply);
       });
       !outcome) {
+    if (outcome.error().reason == kDryRunDone) return would(reply);
     return std::move(outcome).error();
   }
   after_commit();
@@ -306,9 +308,9 @@ Result<Reply> Pipeline::begin_async() {
           reply = *held;
           return record(writer, reply);
         }
-        const std::string id = TRY(
-            call_.task({.verb = row_.name, .resource = row_.service, .runner = "framework.perform"},
-                       call_.capture()));
+        const std::string id = TRY(call_.task(
+            {.verb = row_.name, .resource = row_.service, .runner = std::string(kPerformRunner)},
+            call_.capture()));
         reply = TRY(call_.accepted(id));
         return record(writer, reply);
       });
@@ -428,12 +430,23 @@ void Pipeline::after_commit() {
   if (!tasks.empty()) host_.note_tasks(std::move(tasks));
 }
 
+// Who asks for an explanation gets an object: what is none stands in it as "result".
 void Pipeline::add_explanation(rest::Response& reply) const {
-  if (!state_.explaining || reply.stream) return;
-  Json body = Json::parse(reply.body, nullptr, false);
-  if (!body.is_object() || body.contains("explain")) return;
+  if (!state_.explaining || reply.stream || reply.status == 304) return;
+  Json body = reply.body.empty() ? Json() : Json::parse(reply.body, nullptr, false);
+  if (body.is_discarded() || (body.is_object() && body.contains("explain"))) return;
+  if (!body.is_object()) body = Json{{"result", std::move(body)}};
   body["explain"] = *state_.explained;
+  if (reply.status == 204) reply.status = 200;
+  reply.headers.emplace("Content-Type", "application/json");
   reply.body = base::dump_json(body);
+}
+
+// Somebody was refused something, by his rights or by a rule: the audit log has it.
+bool Pipeline::is_refusal(const Error& error) const {
+  if (error.code == Code::permission_denied || error.reason == "policy_denied") return true;
+  // Credentials that serve for nothing; a call without any is a stranger's.
+  return error.code == Code::unauthenticated && request_.find_header("authorization").has_value();
 }
 
 rest::Response Pipeline::finish(Result<Reply> outcome) {
@@ -457,7 +470,7 @@ rest::Response Pipeline::finish(Result<Reply> outcome) {
       const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait_);
       reply.headers["Retry-After"] = std::to_string(seconds.count());
     }
-    if (denied_) host_.note_denied(audit_text("denied", reply.status, &error));
+    if (is_refusal(error)) host_.note_denied(audit_text("denied", reply.status, &error));
   }
   add_explanation(reply);
   host_.add_cors(request_, reply);

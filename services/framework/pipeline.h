@@ -40,6 +40,7 @@ class Pipeline {
   void after_commit();
   rest::Response finish(base::Result<Reply> outcome);
   void add_explanation(rest::Response& reply) const;
+  bool is_refusal(const base::Error& error) const;
 
   RunningHost& host_;
   const std::size_t index_;
@@ -48,7 +49,6 @@ class Pipeline {
   Call call_;
   Call::State& state_;
   bool trusted_ = false;  // run_as: the caller is given
-  bool denied_ = false;
   std::optional<IdempotencyKey> key_;
   std::optional<Reply> reply_;
   std::optional<base::Error> body_error_;

@@ -120,7 +120,7 @@ RunningHost::RunningHost(Parts parts, HostOptions options)
                                          "Calls of accounts that called too often.")),
       denied_lost_(&parts_.metrics.counter("services_audit_lost_total",
                                            "Refusals that were too many to be audited.")) {
-  tasks_.add("framework.perform", [this](TaskRun& run) -> Result<TaskEnd> {
+  tasks_.add(std::string(kPerformRunner), [this](TaskRun& run) -> Result<TaskEnd> {
     const rest::Response reply = TRY(perform(run.input()));
     const auto place = reply.headers.find("Location");
     TaskEnd end{.succeeded = reply.status < 400,

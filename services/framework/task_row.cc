@@ -167,8 +167,17 @@ Result<void> cancel_task(TaskRow& task, base::WallTime now) {
   return {};
 }
 
+Json call_outline(const Json& captured) {
+  Json outline = Json::object();
+  for (const char* name : {"method", "path", "action", "resource"}) {
+    if (captured.is_object() && captured.contains(name)) outline[name] = captured[name];
+  }
+  return outline;
+}
+
 Json api_task(const TaskRow& task, std::string_view base) {
-  const Json input = Json::parse(task.input, nullptr, false);
+  Json input = Json::parse(task.input, nullptr, false);
+  if (task.runner == kPerformRunner) input = call_outline(input);
   Json action = {{"verb", task.verb},
                  {"status", task.status},
                  {"resource", task.resource},

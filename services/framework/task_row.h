@@ -80,4 +80,9 @@ base::Result<void> cancel_task(TaskRow& task, base::WallTime now);
 // The original's ApiTask. `base` is the URL of the task service's mount.
 base::Json api_task(const TaskRow& task, std::string_view base);
 
+// The runner of calls that are performed later; its tasks' inputs are Call::capture().
+inline constexpr std::string_view kPerformRunner = "framework.perform";
+// What may be told of a captured call: neither its body nor its caller's rights.
+base::Json call_outline(const base::Json& captured);
+
 }  // namespace services

@@ -22,6 +22,11 @@ base::Result<void> check_config(const Work& work, const Resource& resource);
 // explained and audited. In policy_stage.cc. Errors: failed_precondition policy_denied.
 base::Result<void> check_config_rules(const Work& work, const Resource& resource,
                                       const std::vector<config::Entry>& own);
+// The limit rules about making a `type` at the resource `place`, for calls that make something
+// elsewhere than at their target, which the stage has judged. In policy_stage.cc. Errors:
+// failed_precondition policy_denied.
+base::Result<void> check_creation_rules(const Work& work, std::string_view place,
+                                        const ResourceType& type, const base::Json& payload);
 // Who gives a container another provider than `before` (properties; null for a new one) may see
 // it. Errors: permission_denied entitlement_missing.
 base::Result<void> check_provider(const Work& work, const base::Json& before, const Resource& next);

@@ -258,6 +258,8 @@ Result<Stored> restore_resource(const Work& work, std::string_view id, std::uint
     return write_change(work, *now, old, std::move(then), *type, "restore");
   }
   const Stored parent = TRY(get_resource(work.call.read(), then.parent_id));
+  TRY(check_creation_rules(work, parent.id, *type,
+                           {{"name", then.name}, {"properties", then.properties}}));
   const Resource above = TRY(read_stored(parent.id, parent.text));
   set_parent(work, then, above);
   then.modified = work.now();

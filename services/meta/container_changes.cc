@@ -89,6 +89,8 @@ Result<Reply> promote_container(Meta& meta, Call& call) {
   input.properties = opened.resource.properties;
   input.properties.erase("parent");
   const ResourceType* type = work.types->find(kContainerType);
+  TRY(check_creation_rules(work, target, *type,
+                           {{"name", input.name}, {"properties", input.properties}}));
   const Stored made = TRY(create_resource(work, environment, *type, input));
   return with_task(call, TRY(resource_reply(work, made, 202)));
 }
@@ -229,7 +231,10 @@ Result<bool> Meta::is_news(store::Reader& reader, std::string_view id,
 
 Result<std::vector<std::string>> Meta::container_ids(store::Reader& reader) {
   std::vector<std::string> ids;
-  for (const Stored& stored : TRY(list_all(reader, "containers"))) ids.push_back(stored.id);
+  TRY(visit_all(reader, "containers", [&](const Stored& stored) -> Result<void> {
+    ids.push_back(stored.id);
+    return {};
+  }));
   return ids;
 }
 

@@ -50,12 +50,10 @@ Result<void> refuse_children(const Work& work, const Stored& stored) {
 Result<void> refuse_used_type(const Work& work, std::string_view name) {
   const ResourceType* type = work.types->find(name);
   if (type == nullptr) return {};
-  for (const Stored& stored : TRY(list_all(work.call.read(), type->rest_name))) {
-    const Header header = TRY(stored.header());
-    if (header.type != name) continue;
+  return visit_all(work.call.read(), type->rest_name, [&](const Stored& stored) -> Result<void> {
+    if (TRY(stored.header()).type != name) return {};
     return Error{Code::failed_precondition, "there are resources of this type", "children_left"};
-  }
-  return {};
+  });
 }
 
 // How the holder's links to `target` are to be treated: the strictest wins.

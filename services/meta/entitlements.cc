@@ -18,12 +18,6 @@ std::string key_of(std::string_view resource, std::string_view action) {
   return std::string(resource) + "/" + std::string(action);
 }
 
-bool names(const Caller& caller, std::string_view id) {
-  return !id.empty() &&
-         (caller.account_id == id || std::find(caller.group_ids.begin(), caller.group_ids.end(),
-                                               id) != caller.group_ids.end());
-}
-
 bool is_superuser(const Caller& caller, std::string_view org) { return caller.holds(org, "**"); }
 
 // "resource.view" of a generic row is "container.view" for a collection of containers.
@@ -38,6 +32,12 @@ std::string action_asked(const Catalogue& types, const Question& question, const
 }
 
 }  // namespace
+
+bool names(const Caller& caller, std::string_view id) {
+  return !id.empty() &&
+         (caller.account_id == id || std::find(caller.group_ids.begin(), caller.group_ids.end(),
+                                               id) != caller.group_ids.end());
+}
 
 Result<std::vector<Level>> levels_of(store::Reader& reader, std::string_view id) {
   std::vector<Level> levels;

@@ -22,6 +22,9 @@
 
 namespace services::meta {
 
+// Whether `id` is the caller or a group of his.
+bool names(const Caller& caller, std::string_view id);
+
 struct Level {
   std::string id;
   std::string owner;

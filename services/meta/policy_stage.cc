@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/base/text.h"
+#include "common/store/pages.h"
 #include "services/meta/change_checks.h"
 #include "services/meta/changes.h"
 #include "services/meta/config_stage.h"
@@ -20,8 +21,6 @@ using base::Result;
 
 namespace {
 
-constexpr std::size_t kRulesMax = 1000;  // at one owner
-
 // "container.create" whatever the row is called.
 std::string action_of(const Catalogue& types, const Call& call) {
   std::string name = call.action().name;
@@ -36,17 +35,16 @@ std::string action_of(const Catalogue& types, const Call& call) {
 
 Result<void> read_rules_at(store::Reader& reader, std::string_view owner, std::string_view href,
                            int depth, std::vector<policy::Rule>& rules) {
-  const auto records =
-      TRY(reader.list(kRules, {.prefix = std::string(owner) + "/", .limit = kRulesMax}));
-  for (const store::Record& record : records) {
-    const Json document = TRY(base::parse_json(record.value));
-    policy::Rule rule = TRY(policy::read_rule(document));
-    rule.depth = depth;
-    rule.owner_id = std::string(owner);
-    rule.owner_href = std::string(href);
-    rules.push_back(std::move(rule));
-  }
-  return {};
+  return store::visit(reader, kRules, std::string(owner) + "/",
+                      [&](const store::Record& record) -> Result<void> {
+                        const Json document = TRY(base::parse_json(record.value));
+                        policy::Rule rule = TRY(policy::read_rule(document));
+                        rule.depth = depth;
+                        rule.owner_id = std::string(owner);
+                        rule.owner_href = std::string(href);
+                        rules.push_back(std::move(rule));
+                        return {};
+                      });
 }
 
 // Rules of the target and of all its ancestors.
@@ -73,11 +71,11 @@ Result<std::vector<policy::Rule>> read_rules(store::Reader& reader, const Target
   return rules;
 }
 
-// A verdict goes into what the call explains and into its audit record.
-Result<void> pronounce(Call& call, const policy::Verdict& verdict) {
+// A verdict goes into what the call explains and into its audit record, under the stage's name.
+Result<void> pronounce(Call& call, std::string_view stage, const policy::Verdict& verdict) {
   if (verdict.lines.empty()) return {};
-  call.explain("policy", policy::lines_json(verdict.lines));
-  call.audit("policy", policy::lines_json(verdict.lines));
+  call.explain(stage, policy::lines_json(verdict.lines));
+  call.audit(stage, policy::lines_json(verdict.lines));
   if (!verdict.denied) return {};
   return Error{Code::failed_precondition, verdict.text, "policy_denied"};
 }
@@ -186,7 +184,7 @@ std::optional<Json> value_said(const config::Entry& entry, const config::View& v
 
 Result<void> check_config_rules(const Work& work, const Resource& resource,
                                 const std::vector<config::Entry>& own) {
-  if (!work.meta.concerns("")) return {};
+  if (!work.meta.has_rules()) return {};
   store::Reader& reader = work.call.read();
   // What is being made is not there yet, and has no rules of its own.
   const bool is_new = !TRY(find_resource(reader, resource.id));
@@ -194,24 +192,41 @@ Result<void> check_config_rules(const Work& work, const Resource& resource,
   const auto rules = TRY(read_rules(reader, {work.call.org(), place, ""}));
   if (rules.empty()) return {};
   const config::View view = TRY(effective_config(reader, resource));
+  policy::Verdict whole;
   for (const config::Entry& entry : own) {
     const auto lookup = [&](const policy::Rule&, std::string_view) -> Result<std::optional<Json>> {
       return value_said(entry, view);
     };
-    TRY(pronounce(work.call, policy::judge_config(rules, entry.key, lookup)));
+    policy::Verdict verdict = policy::judge_config(rules, entry.key, lookup);
+    std::move(verdict.lines.begin(), verdict.lines.end(), std::back_inserter(whole.lines));
+    if (!verdict.denied || whole.denied) continue;
+    whole.denied = true;
+    whole.text = std::move(verdict.text);
   }
-  return {};
+  return pronounce(work.call, "config-policy", whole);
 }
 
-bool Meta::concerns(std::string_view) { return rules_; }
+Result<void> check_creation_rules(const Work& work, std::string_view place,
+                                  const ResourceType& type, const Json& payload) {
+  if (!work.meta.has_rules()) return {};
+  store::Reader& reader = work.call.read();
+  auto rules = TRY(read_rules(reader, {work.call.org(), std::string(place), ""}));
+  const std::string action = type.prefix + ".create";
+  return pronounce(
+      work.call, "place-policy",
+      policy::judge(std::move(rules), action, lookup_in(reader, *work.types, payload, action)));
+}
+
+bool Meta::concerns(std::string_view) { return has_rules(); }
 
 Result<void> Meta::limits(Call& call) {
   if (!rules_ || !is_ours(call)) return {};
   const Asked asked = TRY(ask(*this, call.read(), call));
   if (asked.rules.empty()) return {};
   return pronounce(
-      call, policy::judge(asked.rules, asked.action,
-                          lookup_in(call.read(), *asked.types, asked.payload, asked.action)));
+      call, "policy",
+      policy::judge(asked.rules, asked.action,
+                    lookup_in(call.read(), *asked.types, asked.payload, asked.action)));
 }
 
 Result<bool> Meta::before(Call& call) {

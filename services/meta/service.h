@@ -80,6 +80,8 @@ class Meta final : public Service,
   // Those who wait for a configuration to change, by the ids of the resources that say it.
   Followers& watchers() { return *watchers_; }
   void note_rule() { rules_ = true; }
+  // Whether a rule was ever written: most installations pay nothing for rules.
+  bool has_rules() const { return rules_; }
   // Within the transaction that changes a container; nothing when nobody runs them here.
   base::Result<void> tell_runner(Call& call, std::string_view verb, const Resource& container);
 
@@ -96,7 +98,7 @@ class Meta final : public Service,
   std::mutex mutex_;
   std::string types_key_;
   std::shared_ptr<const Catalogue> types_;  // shared: calls under way keep the one they began with
-  std::atomic<bool> rules_ = false;         // whether a rule was ever written
+  std::atomic<bool> rules_ = false;
 };
 
 }  // namespace services::meta

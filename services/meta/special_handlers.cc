@@ -235,14 +235,9 @@ Result<Reply> show_path(Meta& meta, Call& call) {
 // Lists over all organisations, of what the caller may see.
 Result<Reply> list_everywhere(Meta& meta, Call& call, std::string_view rest) {
   const Work work = TRY(Work::begin(meta, call));
-  const std::string action = meta.builtin().find_rest(rest)->prefix + ".view";
-  std::vector<Stored> seen;
-  for (Stored& stored : TRY(list_all(call.read(), rest))) {
-    if (TRY(is_entitled(call.read(), call.caller(), stored.id, action)).allowed) {
-      seen.push_back(std::move(stored));
-    }
-  }
-  return list_reply(work, std::move(seen));
+  std::vector<Stored> list = TRY(list_all(call.read(), rest));
+  list = TRY(visible(work, std::move(list)));
+  return list_reply(work, std::move(list));
 }
 
 Result<Reply> list_orgs(Meta& meta, Call& call) { return list_everywhere(meta, call, "orgs"); }

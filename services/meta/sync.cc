@@ -2,7 +2,6 @@
 #include "services/meta/sync.h"
 
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "common/base/log.h"
 #include "services/meta/changes.h"
@@ -78,11 +77,18 @@ Input input_of(const std::string& id, const std::string& name, const std::string
   return input;
 }
 
-Result<void> drop_stale(const Work& work, std::string_view rest, const std::set<std::string>& ids,
+// Those of a collection that `is_there` does not know any more.
+template <class IsThere>
+Result<void> drop_stale(const Work& work, std::string_view rest, const IsThere& is_there,
                         SyncResult& result) {
-  for (const Stored& stored : TRY(list_all(work.call.read(), rest))) {
-    if (ids.contains(stored.id)) continue;
-    const auto still = TRY(find_resource(work.call.read(), stored.id));
+  std::vector<std::string> stale;
+  const auto look = [&](const Stored& stored) -> Result<void> {
+    if (!TRY(is_there(stored.id))) stale.push_back(stored.id);
+    return {};
+  };
+  TRY(visit_all(work.call.read(), rest, look));
+  for (const std::string& id : stale) {
+    const auto still = TRY(find_resource(work.call.read(), id));
     if (!still) continue;  // went with its parent
     TRY(delete_resource(work, *still, Force::yes));
     ++result.deleted;
@@ -141,24 +147,33 @@ Result<SyncResult> sync_all(const Work& work) {
   SyncResult result;
   Identities* identities = TRY(work.meta.identities());
   store::Reader& reader = work.call.read();
-  std::set<std::string> orgs;
-  std::set<std::string> users;
-  std::set<std::string> groups;
-  for (const IdentityOrg& org : TRY(identities->identity_orgs(reader))) {
-    orgs.insert(org.id);
+  const auto take_org = [&](const IdentityOrg& org) -> Result<void> {
     TRY(mirror_org(work, org, result));
-  }
-  for (const IdentityUser& user : TRY(identities->identity_users(reader))) {
-    users.insert(user.id);
+    return {};
+  };
+  const auto take_user = [&](const IdentityUser& user) -> Result<void> {
     TRY(mirror_user(work, user, result));
-  }
-  for (const IdentityGroup& group : TRY(identities->identity_groups(reader))) {
-    groups.insert(group.id);
+    return {};
+  };
+  const auto take_group = [&](const IdentityGroup& group) -> Result<void> {
     TRY(mirror_group(work, group, result));
-  }
-  TRY(drop_stale(work, "users", users, result));
-  TRY(drop_stale(work, "groups", groups, result));
-  TRY(drop_stale(work, "orgs", orgs, result));
+    return {};
+  };
+  TRY(identities->visit_orgs(reader, take_org));
+  TRY(identities->visit_users(reader, take_user));
+  TRY(identities->visit_groups(reader, take_group));
+  const auto has_user = [&](std::string_view id) -> Result<bool> {
+    return TRY(identities->identity_user(reader, id)).has_value();
+  };
+  const auto has_group = [&](std::string_view id) -> Result<bool> {
+    return TRY(identities->identity_group(reader, id)).has_value();
+  };
+  const auto has_org = [&](std::string_view id) -> Result<bool> {
+    return TRY(identities->identity_org(reader, id)).has_value();
+  };
+  TRY(drop_stale(work, "users", has_user, result));
+  TRY(drop_stale(work, "groups", has_group, result));
+  TRY(drop_stale(work, "orgs", has_org, result));
   return result;
 }
 

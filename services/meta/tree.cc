@@ -6,6 +6,7 @@
 #include <set>
 
 #include "common/base/text.h"
+#include "common/store/pages.h"
 
 namespace services::meta {
 
@@ -15,8 +16,6 @@ using base::Json;
 using base::Result;
 
 namespace {
-
-constexpr std::size_t kPage = 1000;
 
 std::string pair(std::string_view first, std::string_view second) {
   return std::string(first) + "/" + std::string(second);
@@ -50,19 +49,14 @@ std::vector<std::string> link_targets(const Header& header) {
 Result<std::vector<Stored>> list_by(store::Reader& reader, std::string_view index,
                                     std::string_view term) {
   std::vector<Stored> found;
-  store::Range range{.limit = kPage};
-  while (true) {
-    std::vector<store::Record> page = TRY(reader.find_by(kResources, index, term, range));
-    const bool more = page.size() == kPage;
-    for (store::Record& record : page) {
-      found.push_back({std::move(record.key), std::move(record.value)});
-    }
-    if (!more) return found;
-    if (found.size() > kListMax) {
+  TRY(store::visit_by(reader, kResources, index, term, [&](store::Record& record) -> Result<void> {
+    if (found.size() >= kListMax) {
       return Error{Code::too_large, "the list has more than 200,000 resources", "list_too_long"};
     }
-    range.after = found.back().id;
-  }
+    found.push_back({std::move(record.key), std::move(record.value)});
+    return {};
+  }));
+  return found;
 }
 
 Result<std::vector<Stored>> list_by(store::Reader& reader, std::string_view index,
@@ -205,6 +199,13 @@ Result<std::vector<Stored>> list_all(store::Reader& reader, std::string_view res
   return list_by(reader, "rest", rest);
 }
 
+Result<void> visit_all(store::Reader& reader, std::string_view rest,
+                       const std::function<Result<void>(const Stored&)>& visit) {
+  return store::visit_by(reader, kResources, "rest", rest, [&](store::Record& record) {
+    return visit(Stored{std::move(record.key), std::move(record.value)});
+  });
+}
+
 Result<std::vector<Stored>> list_holders(store::Reader& reader, std::string_view target) {
   return list_by(reader, "target", target);
 }
@@ -287,13 +288,12 @@ Result<void> erase(store::Writer& writer, const Stored& before, const Act& act) 
 
 Result<std::vector<Past>> list_history(store::Reader& reader, std::string_view id) {
   std::vector<Past> history;
-  store::Range range{.prefix = pair(id, ""), .limit = kPage};
-  while (true) {
-    const std::vector<store::Record> page = TRY(reader.list(kHistory, range));
-    for (const store::Record& record : page) history.push_back(TRY(read_past(record)));
-    if (page.size() < kPage) return history;
-    range.after = page.back().key;
-  }
+  const auto take = [&history](const store::Record& record) -> Result<void> {
+    history.push_back(TRY(read_past(record)));
+    return {};
+  };
+  TRY(store::visit(reader, kHistory, pair(id, ""), take));
+  return history;
 }
 
 Result<std::optional<Past>> find_version(store::Reader& reader, std::string_view id,

@@ -60,6 +60,9 @@ base::Result<std::vector<Stored>> list_org(store::Reader& reader, std::string_vi
                                            std::string_view rest, Part* part = nullptr);
 // Of one collection, everywhere.
 base::Result<std::vector<Stored>> list_all(store::Reader& reader, std::string_view rest);
+// The same one at a time, however many there are, until `visit` returns an error.
+base::Result<void> visit_all(store::Reader& reader, std::string_view rest,
+                             const std::function<base::Result<void>(const Stored&)>& visit);
 base::Result<std::optional<Stored>> find_name(store::Reader& reader, std::string_view parent,
                                               std::string_view rest, std::string_view name);
 // Those whose links lead to `target`.

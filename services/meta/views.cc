@@ -128,17 +128,36 @@ Result<std::vector<Stored>> list_at(const Work& work, std::string_view rest, Par
   return list;
 }
 
+Result<bool> Sight::sees(const Stored& stored) {
+  store::Reader& reader = work_.call.read();
+  const Caller& caller = work_.call.caller();
+  const Header header = TRY(stored.header());
+  const ResourceType* type = TRY(work_.type_of(header));
+  const std::string action = type->prefix + ".view";
+  const bool is_said_here = TRY(find_grant(reader, stored.id, action)).has_value();
+  const bool is_own = names(caller, header.owner) || caller.holds(stored.id, "**");
+  if (is_said_here || is_own || header.parent.empty()) {
+    return TRY(is_entitled(reader, caller, stored.id, action)).allowed;
+  }
+  // A provider of an ancestor is offered to whoever may list those of his own place.
+  if (is_above(header)) return true;
+  // Nothing is said of it itself, so that its neighbours share the answer.
+  const auto [known, is_new] = parents_.try_emplace(std::string(header.parent) + "/" + action);
+  if (is_new) known->second = TRY(is_entitled(reader, caller, header.parent, action)).allowed;
+  return known->second;
+}
+
+bool Sight::is_above(const Header& header) const {
+  const std::string& place = work_.call.target().resource_id;
+  if (header.rest != "providers" || place.empty() || header.parent == place) return false;
+  return header.path.find(place) == std::string_view::npos;
+}
+
 Result<std::vector<Stored>> visible(const Work& work, std::vector<Stored> list) {
+  Sight sight(work);
   std::vector<Stored> seen;
   for (Stored& stored : list) {
-    const Header header = TRY(stored.header());
-    const ResourceType* type = TRY(work.type_of(header));
-    const std::string action = type->prefix + ".view";
-    if (TRY(find_grant(work.call.read(), stored.id, action)) &&
-        !TRY(is_entitled(work.call.read(), work.call.caller(), stored.id, action)).allowed) {
-      continue;
-    }
-    seen.push_back(std::move(stored));
+    if (TRY(sight.sees(stored))) seen.push_back(std::move(stored));
   }
   return seen;
 }

@@ -4,6 +4,7 @@
 // Used by the query handlers of meta.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,19 @@ namespace services::meta {
 base::Result<std::vector<Stored>> list_at(const Work& work, std::string_view rest,
                                           Part* part = nullptr);
 
-// The list without what an explicit grant hides from the caller.
+// What the caller may see of lists: the answer of is_entitled(), asked once for neighbours.
+class Sight {
+ public:
+  explicit Sight(const Work& work) : work_(work) {}
+  base::Result<bool> sees(const Stored& stored);
+
+ private:
+  bool is_above(const Header& header) const;
+
+  const Work& work_;
+  std::map<std::string, bool> parents_;  // by id and action
+};
+// The list without what the caller may not see.
 base::Result<std::vector<Stored>> visible(const Work& work, std::vector<Stored> list);
 
 // The list without what ?type= and ?name= do not ask for.

@@ -2,7 +2,7 @@
 // Security as the meta service sees it: organisations, people and groups, and changes to them.
 #include "services/security/api/identities.h"
 
-#include <map>
+#include <deque>
 
 #include "services/framework/host.h"
 #include "services/security/service.h"
@@ -38,13 +38,27 @@ IdentityGroup identity_of(const GroupRecord& group, const std::string& org) {
   return {group.id, group.name, group.description.value_or(""), org};
 }
 
-// Organisation of each directory.
-Result<std::map<std::string, std::string>> directory_orgs(store::Reader& reader) {
-  std::map<std::string, std::string> orgs;
-  for (const DirectoryRecord& directory : TRY(all<DirectoryRecord>(reader))) {
-    orgs.emplace(directory.id, directory.org);
-  }
-  return orgs;
+// Of a directory; empty when that is gone.
+Result<std::string> org_of(store::Reader& reader, std::string_view directory) {
+  const auto found = TRY(find<DirectoryRecord>(reader, directory));
+  return found ? found->org : std::string();
+}
+
+template <class Record, class Identity>
+Result<std::optional<Identity>> find_member(store::Reader& reader, std::string_view id) {
+  const auto record = TRY(find<Record>(reader, id));
+  const std::string org = record ? TRY(org_of(reader, record->directory)) : std::string();
+  return org.empty() ? std::nullopt : std::optional<Identity>(identity_of(*record, org));
+}
+
+// Accounts or groups, each with the organisation of its directory.
+template <class Record, class Identity>
+Result<void> visit_members(store::Reader& reader, const services::meta::Visit<Identity>& visit) {
+  return visit_all<Record>(reader, [&](const Record& record) -> Result<void> {
+    const std::string org = TRY(org_of(reader, record.directory));
+    if (org.empty()) return {};
+    return visit(identity_of(record, org));
+  });
 }
 
 std::optional<std::string> if_any(const std::string& text) {
@@ -54,9 +68,12 @@ std::optional<std::string> if_any(const std::string& text) {
 class Mirror final : public services::meta::Identities {
  public:
   explicit Mirror(Security& security) : security_(security) {}
-  Result<std::vector<IdentityOrg>> identity_orgs(store::Reader& reader) override;
-  Result<std::vector<IdentityUser>> identity_users(store::Reader& reader) override;
-  Result<std::vector<IdentityGroup>> identity_groups(store::Reader& reader) override;
+  Result<void> visit_orgs(store::Reader& reader,
+                          const services::meta::Visit<IdentityOrg>& visit) override;
+  Result<void> visit_users(store::Reader& reader,
+                           const services::meta::Visit<IdentityUser>& visit) override;
+  Result<void> visit_groups(store::Reader& reader,
+                            const services::meta::Visit<IdentityGroup>& visit) override;
   Result<std::optional<IdentityOrg>> identity_org(store::Reader& reader,
                                                   std::string_view id) override;
   Result<std::optional<IdentityUser>> identity_user(store::Reader& reader,
@@ -86,33 +103,31 @@ class Mirror final : public services::meta::Identities {
 
 }  // namespace
 
-Result<std::vector<IdentityOrg>> Mirror::identity_orgs(store::Reader& reader) {
-  std::vector<IdentityOrg> found;
+Result<void> Mirror::visit_orgs(store::Reader& reader,
+                                const services::meta::Visit<IdentityOrg>& visit) {
   const auto root = root_org(reader);
-  if (!root && root.error().code == Code::not_found) return found;  // not initialised yet
+  if (!root && root.error().code == Code::failed_precondition) return {};  // not initialised yet
   if (!root) return root.error();
-  for (const OrgRecord& org : TRY(org_tree(reader, *root))) found.push_back(identity_of(org));
-  return found;
+  TRY(visit(identity_of(*root)));
+  std::deque<std::string> parents = {root->id};
+  for (; !parents.empty(); parents.pop_front()) {
+    TRY(security::visit_by<OrgRecord>(reader, "parent", parents.front(),
+                                      [&](const OrgRecord& org) -> Result<void> {
+                                        parents.push_back(org.id);
+                                        return visit(identity_of(org));
+                                      }));
+  }
+  return {};
 }
 
-Result<std::vector<IdentityUser>> Mirror::identity_users(store::Reader& reader) {
-  std::vector<IdentityUser> found;
-  const auto orgs = TRY(directory_orgs(reader));
-  for (const AccountRecord& account : TRY(all<AccountRecord>(reader))) {
-    const auto org = orgs.find(account.directory);
-    if (org != orgs.end()) found.push_back(identity_of(account, org->second));
-  }
-  return found;
+Result<void> Mirror::visit_users(store::Reader& reader,
+                                 const services::meta::Visit<IdentityUser>& visit) {
+  return visit_members<AccountRecord>(reader, visit);
 }
 
-Result<std::vector<IdentityGroup>> Mirror::identity_groups(store::Reader& reader) {
-  std::vector<IdentityGroup> found;
-  const auto orgs = TRY(directory_orgs(reader));
-  for (const GroupRecord& group : TRY(all<GroupRecord>(reader))) {
-    const auto org = orgs.find(group.directory);
-    if (org != orgs.end()) found.push_back(identity_of(group, org->second));
-  }
-  return found;
+Result<void> Mirror::visit_groups(store::Reader& reader,
+                                  const services::meta::Visit<IdentityGroup>& visit) {
+  return visit_members<GroupRecord>(reader, visit);
 }
 
 Result<std::optional<IdentityOrg>> Mirror::identity_org(store::Reader& reader,
@@ -123,16 +138,12 @@ Result<std::optional<IdentityOrg>> Mirror::identity_org(store::Reader& reader,
 
 Result<std::optional<IdentityUser>> Mirror::identity_user(store::Reader& reader,
                                                           std::string_view id) {
-  const auto account = TRY(find<AccountRecord>(reader, id));
-  if (!account) return std::optional<IdentityUser>();
-  return std::optional(identity_of(*account, TRY(org_of_account(reader, id))));
+  return find_member<AccountRecord, IdentityUser>(reader, id);
 }
 
 Result<std::optional<IdentityGroup>> Mirror::identity_group(store::Reader& reader,
                                                             std::string_view id) {
-  const auto group = TRY(find<GroupRecord>(reader, id));
-  if (!group) return std::optional<IdentityGroup>();
-  return std::optional(identity_of(*group, TRY(org_of_group(reader, id))));
+  return find_member<GroupRecord, IdentityGroup>(reader, id);
 }
 
 Result<std::vector<std::string>> Mirror::members_of_group(store::Reader& reader,

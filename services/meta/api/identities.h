@@ -7,6 +7,7 @@
 // Errors: those of security, passed on.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,13 +46,18 @@ struct IdentityGroup {
   std::string org_id;
 };
 
+template <class T>
+using Visit = std::function<base::Result<void>(const T&)>;
+
 class Identities {
  public:
   virtual ~Identities() = default;
-  // Parents before children.
-  virtual base::Result<std::vector<IdentityOrg>> identity_orgs(store::Reader& reader) = 0;
-  virtual base::Result<std::vector<IdentityUser>> identity_users(store::Reader& reader) = 0;
-  virtual base::Result<std::vector<IdentityGroup>> identity_groups(store::Reader& reader) = 0;
+  // All of them, one at a time, until `visit` returns an error. Parents before children.
+  virtual base::Result<void> visit_orgs(store::Reader& reader, const Visit<IdentityOrg>& visit) = 0;
+  virtual base::Result<void> visit_users(store::Reader& reader,
+                                         const Visit<IdentityUser>& visit) = 0;
+  virtual base::Result<void> visit_groups(store::Reader& reader,
+                                          const Visit<IdentityGroup>& visit) = 0;
   virtual base::Result<std::optional<IdentityOrg>> identity_org(store::Reader& reader,
                                                                 std::string_view id) = 0;
   virtual base::Result<std::optional<IdentityUser>> identity_user(store::Reader& reader,

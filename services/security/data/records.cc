@@ -306,23 +306,21 @@ std::vector<store::Collection> security_collections() {
 
 namespace {
 
-constexpr std::size_t kPage = 1000;
-
-template <class Read>
-base::Result<std::vector<store::Record>> read_pages(const Read& read, std::string_view prefix) {
-  std::vector<store::Record> out;
-  store::Range range{.prefix = std::string(prefix), .after = {}, .limit = kPage};
-  while (true) {
-    std::vector<store::Record> page = TRY(read(range));
-    const bool last = page.size() < kPage;
-    if (!page.empty()) range.after = page.back().key;
-    std::move(page.begin(), page.end(), std::back_inserter(out));
-    if (last) return out;
-    if (out.size() > kListMax) {
+// Appends to a list until it is longer than a list may be.
+store::Visit collect(std::vector<store::Record>& out) {
+  return [&out](store::Record& record) -> base::Result<void> {
+    if (out.size() >= kListMax) {
       return base::Error{base::Code::too_large, "the list has more entries than one reply holds",
                          "list_too_long"};
     }
-  }
+    out.push_back(std::move(record));
+    return {};
+  };
+}
+
+bool is_term(std::string_view term) {
+  return !term.empty() && term.size() <= store::kTermBytesMax &&
+         term.find('\0') == std::string_view::npos;
 }
 
 }  // namespace
@@ -330,19 +328,17 @@ base::Result<std::vector<store::Record>> read_pages(const Read& read, std::strin
 base::Result<std::vector<store::Record>> records_by(store::Reader& reader,
                                                     std::string_view collection,
                                                     std::string_view index, std::string_view term) {
-  if (term.empty() || term.size() > 255 || term.find('\0') != term.npos) {
-    return std::vector<store::Record>();
-  }
-  return read_pages(
-      [&](const store::Range& range) { return reader.find_by(collection, index, term, range); },
-      {});
+  std::vector<store::Record> out;
+  if (is_term(term)) TRY(store::visit_by(reader, collection, index, term, collect(out)));
+  return out;
 }
 
 base::Result<std::vector<store::Record>> records_all(store::Reader& reader,
                                                      std::string_view collection,
                                                      std::string_view prefix) {
-  return read_pages([&](const store::Range& range) { return reader.list(collection, range); },
-                    prefix);
+  std::vector<store::Record> out;
+  TRY(store::visit(reader, collection, prefix, collect(out)));
+  return out;
 }
 
 }  // namespace security

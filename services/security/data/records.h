@@ -17,6 +17,7 @@
 
 #include "common/base/json.h"
 #include "common/base/result.h"
+#include "common/store/pages.h"
 #include "common/store/store.h"
 
 namespace security {
@@ -205,6 +206,22 @@ base::Result<std::optional<T>> find_one(store::Reader& reader, std::string_view 
 template <class T>
 base::Result<std::vector<T>> all(store::Reader& reader, std::string_view prefix = {}) {
   return decode_all<T>(TRY(records_all(reader, Stored<T>::collection(), prefix)));
+}
+// The same for more than fits in memory, one at a time (store::visit).
+template <class T, class Visit>
+base::Result<void> visit_all(store::Reader& reader, const Visit& visit) {
+  return store::visit(reader, Stored<T>::collection(), {},
+                      [&](const store::Record& record) -> base::Result<void> {
+                        return visit(TRY(decode<T>(record.value)));
+                      });
+}
+template <class T, class Visit>
+base::Result<void> visit_by(store::Reader& reader, std::string_view index, std::string_view term,
+                            const Visit& visit) {
+  return store::visit_by(reader, Stored<T>::collection(), index, term,
+                         [&](const store::Record& record) -> base::Result<void> {
+                           return visit(TRY(decode<T>(record.value)));
+                         });
 }
 template <class T>
 base::Result<void> put(store::Writer& writer, const T& record) {

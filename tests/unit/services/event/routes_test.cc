@@ -66,6 +66,20 @@ TEST(EventRoutes, a_stream_carries_events_as_they_come_and_goes_on_from_an_id) {
   CHECK_TRUE(rest.find("\"e1\"") == std::string::npos);
 }
 
+TEST(EventRoutes, a_stream_ends_after_its_time_and_says_where_to_go_on) {
+  append({{"uuid", "e0"}, {"event_name", "tick"}, {"partition", 0}});
+  services::test::Sent sent{.as = "alice"};
+  sent.headers["accept"] = "text/event-stream";
+  auto reply = rig.send("GET /event/channels/orders/events?since=end&wait=1", sent);
+  std::string seen;
+  rig.until([&] {
+    seen += taken(*reply.stream);
+    return reply.stream->is_finished();
+  });
+  seen += taken(*reply.stream);
+  STRCMP_EQUAL("id: 0:1,1:0\n\n", seen.c_str());
+}
+
 TEST(EventRoutes, a_group_goes_on_where_it_has_committed) {
   for (int i = 0; i < 4; ++i)
     append({{"uuid", std::to_string(i)}, {"event_name", "n"}, {"partition", 0}});

@@ -118,6 +118,13 @@ TEST(Pipeline, explain_shows_what_decided) {
   CHECK(denied["explain"][0]["detail"]["allowed"] == false);
   const Json would = rig.json("POST /notes/root/notes?explain=true&dryrun=true", kNew);
   CHECK(would["explain"][0]["detail"]["allowed"] == true);
+  const std::string id = rig.json("POST /notes/root/notes", kNew)["id"];
+  const rest::Response gone =
+      rig.send("DELETE /notes/root/notes/" + id + "?explain=true", {.as = "alice"});
+  CHECK_EQUAL(200, gone.status);
+  const Json told = Json::parse(gone.body);
+  CHECK(told["result"].is_null());
+  CHECK(told["explain"].is_array());
 }
 
 TEST(Pipeline, an_idempotency_key_gives_the_same_reply_and_one_effect) {
@@ -192,7 +199,13 @@ TEST(Pipeline, a_client_may_prefer_a_task_to_waiting) {
       rig.send("POST /notes/root/publications",
                {.as = "alice", .body = "{}", .headers = {{"prefer", "respond-async"}}});
   CHECK_EQUAL(202, reply.status);
-  CHECK(Json::parse(reply.body)["detail"]["action"]["verb"] == "note.publish");
+  const Json task = Json::parse(reply.body);
+  CHECK(task["detail"]["action"]["verb"] == "note.publish");
+  // The body may hold a password, and the caller's rights are nobody's business.
+  CHECK(task["detail"]["request_data"] == (Json{{"method", "POST"},
+                                                {"path", "/notes/root/publications"},
+                                                {"action", "note.publish"},
+                                                {"resource", ""}}));
 }
 
 TEST(Pipeline, security_says_400_where_meta_says_422) {

@@ -92,19 +92,20 @@ class FakeSecurity final : public services::Service,
     return services::Decision{question.caller.name == "admin", "a fake"};
   }
 
-  base::Result<std::vector<services::meta::IdentityOrg>> identity_orgs(store::Reader&) override {
-    return orgs;
+  base::Result<void> visit_orgs(
+      store::Reader&, const services::meta::Visit<services::meta::IdentityOrg>& visit) override {
+    for (const auto& org : orgs) TRY(visit(org));
+    return {};
   }
-  base::Result<std::vector<services::meta::IdentityUser>> identity_users(store::Reader&) override {
-    std::vector<services::meta::IdentityUser> found;
-    for (const auto& [id, user] : users) found.push_back(user);
-    return found;
+  base::Result<void> visit_users(
+      store::Reader&, const services::meta::Visit<services::meta::IdentityUser>& visit) override {
+    for (const auto& [id, user] : users) TRY(visit(user));
+    return {};
   }
-  base::Result<std::vector<services::meta::IdentityGroup>> identity_groups(
-      store::Reader&) override {
-    std::vector<services::meta::IdentityGroup> found;
-    for (const auto& [id, group] : groups) found.push_back(group);
-    return found;
+  base::Result<void> visit_groups(
+      store::Reader&, const services::meta::Visit<services::meta::IdentityGroup>& visit) override {
+    for (const auto& [id, group] : groups) TRY(visit(group));
+    return {};
   }
   base::Result<std::optional<services::meta::IdentityOrg>> identity_org(
       store::Reader&, std::string_view id) override {
@@ -285,6 +286,19 @@ struct MetaRig : Utest {
     must(made, 201);
     ids[name] = made.at("/id");
     return made;
+  }
+  // Says at a place who may do something there and below, instead of what was said before.
+  void grant(const std::string& place, const std::string& action, const base::Json& identities) {
+    const Answer list = call("admin", "GET " + place + "/entitlements?expand=true");
+    must(list, 200);
+    for (const base::Json& each : list.json) {
+      if (each["properties"]["action"] != action) continue;
+      const base::Json body = {{"properties", {{"action", action}, {"identities", identities}}}};
+      return must(call("admin", "PUT " + place + "/entitlements/" + each["id"].get<std::string>(),
+                       base::dump_json(body)),
+                  200);
+    }
+    FAIL(("no entitlement " + action).c_str());
   }
   static void must(const Answer& answer, int status) {
     if (answer.status == status) return;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 
+#include "services/framework/task_row.h"
 #include "tests/unit/services/meta/service_rig.h"
 
 namespace {
@@ -341,6 +342,56 @@ TEST(Meta, entitlements_are_computed_along_the_tree) {
        403);
 }
 
+TEST(Meta, lists_show_what_may_be_read_one_by_one) {
+  plant();
+  enter("ann");
+  make("own", "/root/workspaces", R"({"name":"own","owner":{"id":"$ann"}})");
+  make("place", "/root/workspaces/$own/environments",
+       R"({"name":"place","properties":{"environment_type":"test"}})");
+  make("job", "/root/environments/$place/containers",
+       R"({"name":"job","properties":{"provider":{"id":"$caas"}}})");
+  grant("/root", "org.view", {ids.at("ann")});
+  const char* const lists[] = {"GET /root/workspaces/$own/containers",
+                               "GET /root/workspaces/$own/containers?limit=5",
+                               "GET /root/environments/$place/containers",
+                               "GET /root/resourcetypes/Gestalt::Resource::Container/resources"};
+  const auto seen = [&](const char* list) {
+    const Answer answer = call("ann", list);
+    return answer.status == 200 ? answer.json.size() : 0;
+  };
+  // As the owner of the workspace; the type's other container stands elsewhere.
+  must(call("ann", "GET /root/containers/$job"), 200);
+  must(call("ann", "GET /root/containers/$web"), 403);
+  for (const char* list : lists) LONGS_EQUAL(1, seen(list));
+  grant("/root/environments/$place", "container.view", base::Json::array());
+  must(call("ann", "GET /root/containers/$job"), 403);
+  for (const char* list : lists) LONGS_EQUAL(0, seen(list));
+  LONGS_EQUAL(1, call("admin", lists[0]).json.size());
+  LONGS_EQUAL(2, call("admin", lists[3]).json.size());
+}
+
+TEST(Meta, a_promotion_keeps_to_the_limits_of_where_it_leads) {
+  plant();
+  make("prod", "/root/workspaces/$ws/environments",
+       R"({"name":"prod","properties":{"environment_type":"production"}})");
+  make("policy", "/root/environments/$prod/policies", R"({"name":"limits"})");
+  make("rule", "/root/policies/$policy/rules",
+       R"({"name":"max","resource_type":"Gestalt::Resource::Rule::Limit","properties":{
+           "match_actions":["container.create"],
+           "eval_logic":{"property":"containers.count","operator":"<=","value":1}}})");
+  const std::string promote = "POST /root/containers/$web/promote?target=$prod";
+  must(call("admin", promote), 202);
+  const Answer first = call("admin", "GET /root/environments/$prod/containers");
+  LONGS_EQUAL(1, first.json.size());
+  ids["copy"] = first.json[0]["id"].get<std::string>();
+  must(call("admin", "DELETE /root/containers/$copy"), 204);
+  make("other", "/root/environments/$prod/containers",
+       R"({"name":"other","properties":{"provider":{"id":"$caas"}}})");
+  must(call("admin", promote), 409);
+  // Nor does one come back from the dead past them.
+  must(call("admin", "POST /root/containers/$copy/restore?version=1"), 409);
+}
+
 TEST(Meta, limit_rules_of_ancestors_deny_with_the_predicate) {
   plant();
   make("policy", "/root/policies", R"({"name":"limits"})");
@@ -419,6 +470,34 @@ TEST(Meta, event_rules_may_refuse_and_change_what_is_sent) {
       call("admin", post, R"({"name":"l","properties":{"provider":{"id":"$caas"},"image":"a:1"}})");
   must(made, 201);
   STRCMP_EQUAL("a", made.at("/properties/labels/team").c_str());
+}
+
+TEST(Meta, a_rule_may_keep_a_call_from_being_carried_out) {
+  plant();
+  make("policy", "/root/workspaces/$ws/policies", R"({"name":"events"})");
+  make("rule", "/root/policies/$policy/rules",
+       R"({"name":"later","resource_type":"Gestalt::Resource::Rule::Event","properties":{
+           "match_actions":[{"action":"container.create.pre","meta_function":"suppress"}]}})");
+  const std::string post = "POST /root/environments/$env/containers";
+  const std::string body =
+      R"({"name":"l","properties":{"provider":{"id":"$caas"},"env":{"PASSWORD":"tell-nobody"}}})";
+  const auto tasks = [this] {
+    std::size_t count = 0;
+    CHECK_OK(db->read([&](store::Reader& reader) -> base::Result<void> {
+      count = TRY(reader.list(services::kTasks, {})).size();
+      return {};
+    }));
+    return count;
+  };
+  const std::size_t before = tasks();
+  const Answer would = call("admin", post + "?dryrun=true", body);
+  must(would, 200);
+  STRCMP_EQUAL("202", would.at("/would/status").c_str());
+  LONGS_EQUAL(before, tasks());
+  const Answer task = call("admin", post, body);
+  must(task, 202);
+  CHECK(task.raw.body.find("tell-nobody") == std::string::npos);
+  LONGS_EQUAL(1, call("admin", "GET /root/environments/$env/containers").json.size());
 }
 
 TEST(Meta, the_launchers_report_becomes_the_resource) {

@@ -32,20 +32,26 @@ TEST_GROUP_BASE(SecurityIdentities, SecurityRig) {
 TEST(SecurityIdentities, lists_parents_before_children_and_everybody_with_an_organisation) {
   CHECK_OK(look([&](store::Reader& reader) -> base::Result<void> {
     std::set<std::string> seen;
-    for (const auto& org : TRY(mirror->identity_orgs(reader))) {
+    TRY(mirror->visit_orgs(reader, [&](const auto& org) -> base::Result<void> {
       CHECK(org.parent_id.empty() ? org.fqon == "root" : seen.contains(org.parent_id));
-      seen.insert(org.id);
-    }
+      CHECK(seen.insert(org.id).second);
+      return {};
+    }));
     CHECK(seen.contains(ids.at("acme")));
     bool found = false;
-    for (const auto& user : TRY(mirror->identity_users(reader))) {
+    TRY(mirror->visit_users(reader, [&](const auto& user) -> base::Result<void> {
       CHECK(seen.contains(user.org_id));
       found = found || (user.id == ids.at("bob") && user.username == "bob" && !user.disabled);
-    }
+      return {};
+    }));
     CHECK(found);
-    for (const auto& group : TRY(mirror->identity_groups(reader))) {
+    std::size_t groups = 0;
+    TRY(mirror->visit_groups(reader, [&](const auto& group) -> base::Result<void> {
       CHECK(seen.contains(group.org_id));
-    }
+      ++groups;
+      return {};
+    }));
+    CHECK(groups > 0);
     return {};
   }));
 }
