@@ -22,7 +22,7 @@ base::Result<void> sync_directory(Security& self, const DirectoryRecord& directo
                              [&](services::Call& call) -> base::Result<void> {
                                if (!TRY(find<DirectoryRecord>(call.write(), directory.id)))
                                  return {};
-                               TRY(take_over(self, call, directory, part));
+                               TRY(take_over(call, directory, part));
                                return {};
                              });
     TRY(taken);
@@ -66,15 +66,14 @@ base::Result<std::vector<ShadowSeen>> look_up_shadows(Security& self,
   return seen;
 }
 
-base::Result<SyncReport> take_over(Security& self, services::Call& call,
-                                   const DirectoryRecord& directory,
+base::Result<SyncReport> take_over(services::Call& call, const DirectoryRecord& directory,
                                    std::span<const ShadowSeen> seen) {
   SyncReport report;
   for (const ShadowSeen& each : seen) {
     const auto account = TRY(find<AccountRecord>(call.write(), each.account));
     if (!account || account->disabled) continue;  // changed here meanwhile
     if (each.external) {
-      TRY(self.shadow(call.write(), directory, *each.external));
+      TRY(shadow_account(call, directory, *each.external));
       ++report.present;
       continue;
     }
@@ -82,7 +81,7 @@ base::Result<SyncReport> take_over(Security& self, services::Call& call,
     call.emit("security.account.disabled", {{"id", account->id}});
     ++report.disabled;
   }
-  TRY(touch_epoch(call.write()));
+  if (report.disabled > 0) TRY(touch_epoch(call.write()));
   return report;
 }
 

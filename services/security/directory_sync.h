@@ -31,8 +31,7 @@ struct SyncReport {
   std::size_t present = 0;
   std::size_t disabled = 0;  // are gone
 };
-base::Result<SyncReport> take_over(Security& self, services::Call& call,
-                                   const DirectoryRecord& directory,
+base::Result<SyncReport> take_over(services::Call& call, const DirectoryRecord& directory,
                                    std::span<const ShadowSeen> seen);
 
 // All external directories, one after the other; what fails is logged and stays as it is.

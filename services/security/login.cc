@@ -183,8 +183,7 @@ base::Result<std::optional<AccountRecord>> Security::check_in_ldap(const Directo
   const base::Result<void> shadowed = host_->transact(
       "security.account.shadow", services::internal_caller("security"),
       [&](services::Call& call) -> base::Result<void> {
-        account = TRY(shadow(call.write(), directory, **external));
-        TRY(touch_epoch(call.write()));
+        account = TRY(shadow_account(call, directory, **external));
         const bool inside =
             store.type == kStoreDirectory ||
             TRY(find<MemberRecord>(call.write(), pair_term(store.store, account->id))).has_value();

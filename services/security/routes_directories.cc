@@ -197,10 +197,10 @@ Result<void> prepare_sync(Security& self, Call& call) {
   return {};
 }
 
-Result<Reply> sync_directory(Security& self, Call& call) {
+Result<Reply> sync_directory(Security&, Call& call) {
   const auto directory = TRY(need_directory(call.write(), call.parameter("directory")));
   const auto* seen = call.kept<std::vector<ShadowSeen>>();
-  const SyncReport report = TRY(take_over(self, call, directory, *seen));
+  const SyncReport report = TRY(take_over(call, directory, *seen));
   return ok({{"present", report.present}, {"disabled", report.disabled}});
 }
 

@@ -39,9 +39,9 @@ Result<void> shadow_accounts(Security& self, const DirectoryRecord& directory,
   return self.host().transact("security.account.shadow", services::internal_caller("security"),
                               [&](Call& call) -> Result<void> {
                                 for (const ExternalAccount& each : found) {
-                                  TRY(self.shadow(call.write(), directory, each));
+                                  TRY(shadow_account(call, directory, each));
                                 }
-                                return touch_epoch(call.write());
+                                return {};
                               });
 }
 
@@ -51,19 +51,13 @@ Result<void> shadow_groups(Security& self, const DirectoryRecord& directory,
   const base::Json config = TRY(self.open_config(directory));
   const auto found = TRY(self.ldap()->find_groups(config, name));
   if (found.empty()) return {};
-  return self.host().transact(
-      "security.group.shadow", services::internal_caller("security"),
-      [&](Call& call) -> Result<void> {
-        for (const ExternalGroup& each : found) {
-          const std::string term = pair_term(directory.id, each.name);
-          if (TRY(find_one<GroupRecord>(call.write(), "name", term))) continue;
-          GroupRecord group{.id = call.new_id(), .directory = directory.id, .name = each.name};
-          group.description = each.description;
-          group.dn = each.dn;
-          TRY(create_group(call.write(), group));
-        }
-        return touch_epoch(call.write());
-      });
+  return self.host().transact("security.group.shadow", services::internal_caller("security"),
+                              [&](Call& call) -> Result<void> {
+                                for (const ExternalGroup& each : found) {
+                                  TRY(shadow_group(call, directory, each));
+                                }
+                                return {};
+                              });
 }
 
 // The groups a new account is put into by its creator.

@@ -144,8 +144,7 @@ Result<Reply> take_response(Security& self, Call& call) {
       read_saml_response(*text, provider.config, provider.party, request, seconds_of(call.now())));
   TRY(remember(call, provider, subject));
   const AccountRecord account =
-      TRY(self.shadow(call.write(), provider.directory, account_of(provider.config, subject)));
-  TRY(touch_epoch(call.write()));
+      TRY(shadow_account(call, provider.directory, account_of(provider.config, subject)));
   const AppRecord app = TRY(service_app(call.write(), provider.directory.org));
   if (!TRY(belongs_to_app(call.write(), account, app.id))) {
     return saml_error("the account does not belong to the organization");

@@ -103,9 +103,6 @@ class Security final : public services::Service,
   base::Result<std::string> hash_new_password(std::string_view password);
   // A directory's configuration with its password in clear.
   base::Result<base::Json> open_config(const DirectoryRecord& directory);
-  // What an external directory says of somebody becomes a shadow account with its groups.
-  base::Result<AccountRecord> shadow(store::Writer& writer, const DirectoryRecord& directory,
-                                     const ExternalAccount& external);
 
   // Keys to sign with; reads and rotates them. Errors: those of the store.
   struct Signer {
@@ -159,6 +156,13 @@ class Security final : public services::Service,
 base::Result<std::uint64_t> epoch(store::Reader& reader);
 base::Result<void> touch_epoch(store::Writer& writer);
 std::int64_t seconds_of(base::WallTime time);
+
+// What an external directory says of somebody becomes a shadow account with its groups. Only what
+// is new is written and told, so that a login that changes nothing costs the cache nothing.
+base::Result<AccountRecord> shadow_account(services::Call& call, const DirectoryRecord& directory,
+                                           const ExternalAccount& external);
+base::Result<GroupRecord> shadow_group(services::Call& call, const DirectoryRecord& directory,
+                                       const ExternalGroup& external);
 
 // A handler of a mutation that callers in the cache must notice.
 template <base::Result<services::Reply> (*Handler)(Security&, services::Call&)>

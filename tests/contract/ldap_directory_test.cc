@@ -10,9 +10,10 @@ namespace {
 
 using rest::Method;
 
-class LdapEngine final : public contract::DirectoryEngine {
+class LdapEngine : public contract::DirectoryEngine {
  public:
-  std::string config(const std::string& url) const {
+  explicit LdapEngine(SlapdServer::Kind kind = SlapdServer::Kind::inet_org_person) : server(kind) {}
+  virtual std::string config(const std::string& url) const {
     return R"({"url":")" + url + R"(","caFile":")" + server.ca_file() +
            R"(","systemUsername":"cn=reader,dc=acme,dc=example","systemPassword":"reader-secret",
               "accountSearchBase":"ou=people,dc=acme,dc=example",
@@ -44,6 +45,24 @@ class LdapEngine final : public contract::DirectoryEngine {
   SlapdServer server;
 };
 
+class ActiveDirectoryEngine final : public LdapEngine {
+ public:
+  ActiveDirectoryEngine() : LdapEngine(SlapdServer::Kind::active_directory) {}
+  std::string config(const std::string& url) const override {
+    base::Json settings = UNWRAP(base::parse_json(LdapEngine::config(url)));
+    settings["activeDirectory"] = true;
+    return base::dump_json(settings);
+  }
+  void leave(SecurityRig&, const std::string& name, const std::string& group) override {
+    server.modify("dn: cn=" + group + ",ou=groups,dc=acme,dc=example\nchangetype: modify\n" +
+                  "delete: member\nmember: cn=" + name + ",ou=people,dc=acme,dc=example\n");
+  }
+  void rename_ann(SecurityRig&, const std::string& last_name) override {
+    server.modify("dn: cn=ann,ou=people,dc=acme,dc=example\nchangetype: modify\nreplace: sn\nsn: " +
+                  last_name + "\n");
+  }
+};
+
 }  // namespace
 
 TEST_GROUP_BASE(LdapDirectory, SecurityRig) {
@@ -53,6 +72,13 @@ TEST_GROUP_BASE(LdapDirectory, SecurityRig) {
 };
 
 DIRECTORY_CONTRACT_TESTS(LdapDirectory, CONTRACT_TEST)
+
+TEST_GROUP_BASE(ActiveDirectory, SecurityRig) {
+  ActiveDirectoryEngine kind;
+  contract::DirectoryUse engine{*this, kind};
+};
+
+DIRECTORY_CONTRACT_TESTS(ActiveDirectory, CONTRACT_TEST)
 
 TEST(LdapDirectory, who_is_gone_there_is_disabled_here_with_his_tokens) {
   const std::string path = "/directories/" + kind.open(*this);
@@ -80,6 +106,27 @@ TEST(LdapDirectory, who_is_gone_there_is_disabled_here_with_his_tokens) {
   must(call(Method::post, "/acme/auth", "", bearer(ann)), 200);
   kind.server.stop();
   must(as("admin", Method::post, sync), 503);
+}
+
+TEST(LdapDirectory, what_is_new_of_somebody_is_told_and_nothing_else) {
+  using Names = std::vector<std::string>;
+  kind.open(*this);
+  told();
+  CHECK_FALSE(login_ann().empty());
+  CHECK_TRUE(told() ==
+             (Names{"security.account.created", "security.group.created", "security.group.created",
+                    "security.group.members", "security.group.members"}));
+  const std::uint64_t before = epoch();
+  CHECK_FALSE(login_ann().empty());
+  CHECK_TRUE(told().empty());
+  CHECK_TRUE(epoch() == before);  // nobody's rights are read anew for it
+  kind.rename_ann(*this, "Arrow");
+  CHECK_FALSE(login_ann().empty());
+  CHECK_TRUE(told() == Names{"security.account.updated"});
+  kind.leave(*this, "ann", "ops");
+  CHECK_FALSE(login_ann().empty());
+  CHECK_TRUE(told() == Names{"security.group.members"});
+  CHECK_TRUE(epoch() > before);
 }
 
 TEST(LdapDirectory, is_read_and_never_written) {

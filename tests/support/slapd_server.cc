@@ -80,6 +80,37 @@ cn: ops
 uniqueMember: uid=ann,ou=people,dc=acme,dc=example
 )";
 
+// Object identifiers as Microsoft has published them ([MS-ADA3], [MS-ADSC]).
+constexpr const char* kActiveDirectorySchema = R"(
+attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName'
+  EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+objectclass ( 1.2.840.113556.1.5.9 NAME 'user' SUP organizationalPerson STRUCTURAL
+  MUST sAMAccountName MAY ( givenName $ mail ) )
+objectclass ( 1.2.840.113556.1.5.8 NAME 'group' SUP top STRUCTURAL
+  MUST cn MAY ( member $ description $ sAMAccountName ) )
+)";
+
+void replace_all(std::string& text, std::string_view old, std::string_view next) {
+  for (auto at = text.find(old); at != std::string::npos; at = text.find(old, at + next.size())) {
+    text.replace(at, old.size(), next);
+  }
+}
+
+std::string data_of(SlapdServer::Kind kind) {
+  std::string data = kData;
+  if (kind == SlapdServer::Kind::inet_org_person) return data;
+  for (const std::string name : {"ann", "ben", "we(i)rd", "zoe"}) {
+    replace_all(data, "\nuid: " + name + "\n",
+                "\nsAMAccountName: " + name + "\ncn: " + name + "\n");
+    replace_all(data, "uid=" + name + ",", "cn=" + name + ",");
+  }
+  replace_all(data, "inetOrgPerson", "user");
+  replace_all(data, "groupOfUniqueNames", "group");
+  replace_all(data, "uniqueMember", "member");
+  return data;
+}
+
 int connect_to(int port) {
   const int number = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -104,20 +135,24 @@ int free_port() {
 
 }  // namespace
 
-SlapdServer::SlapdServer() : port_(free_port()), tls_port_(free_port()) {
+SlapdServer::SlapdServer(Kind kind) : port_(free_port()), tls_port_(free_port()) {
   std::filesystem::create_directory(folder_ / "data");
   const sys::KeyPair pair =
       UNWRAP(sys::make_self_signed("127.0.0.1", {"127.0.0.1"}, std::chrono::hours(1)));
   write("server.pem", pair.certificate_pem);
   write("server.key", std::string(pair.key_pem.reveal()));
-  write("data.ldif", kData);
+  write("data.ldif", data_of(kind));
+  write("ad.schema", kind == Kind::active_directory ? kActiveDirectorySchema : "");
   const std::string at = folder_.path().string();
   write("slapd.conf",
         "include /etc/ldap/schema/core.schema\n"
         "include /etc/ldap/schema/cosine.schema\n"
         "include /etc/ldap/schema/inetorgperson.schema\n"
-        "modulepath /usr/lib/ldap\nmoduleload back_mdb\n"
-        "TLSCertificateFile " +
+        "include " +
+            at +
+            "/ad.schema\n"
+            "modulepath /usr/lib/ldap\nmoduleload back_mdb\n"
+            "TLSCertificateFile " +
             at + "/server.pem\nTLSCertificateKeyFile " + at +
             "/server.key\n"
             "sizelimit 500\n"

@@ -15,7 +15,10 @@
 
 class SlapdServer {
  public:
-  SlapdServer();
+  // With the classes and attributes of RFC 2798, or with those of Active Directory: people are
+  // `user` with a sAMAccountName, groups `group` with `member`, and a person's DN begins with cn.
+  enum class Kind { inet_org_person, active_directory };
+  explicit SlapdServer(Kind kind = Kind::inet_org_person);
   ~SlapdServer();
   std::string plain_url() const { return "ldap://127.0.0.1:" + std::to_string(port_); }
   std::string tls_url() const { return "ldaps://127.0.0.1:" + std::to_string(tls_port_); }

@@ -16,14 +16,6 @@ TEST_GROUP_BASE(Gains, SecurityRig){void note(const std::string& account, const 
 void touch() {
   CHECK_OK(db->write([](store::Writer& writer) { return security::touch_epoch(writer); }));
 }
-std::uint64_t epoch() {
-  std::uint64_t found = 0;
-  CHECK_OK(db->read([&](store::Reader& reader) -> base::Result<void> {
-    found = TRY(security::epoch(reader));
-    return {};
-  }));
-  return found;
-}
 // The groups gained since then, or "?" when they do not say all.
 std::string since(std::uint64_t before) {
   std::string text;

@@ -14,13 +14,6 @@ namespace {
 
 const std::string kVerifier = "a-verifier-of-enough-length-0123456789-0123456789";
 
-std::string between(const std::string& text, const std::string& head, const std::string& tail) {
-  const auto start = text.find(head);
-  if (start == text.npos) return {};
-  const auto from = start + head.size();
-  return text.substr(from, text.find(tail, from) - from);
-}
-
 }  // namespace
 
 TEST_GROUP_BASE(Oidc, SecurityRig) {

@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "common/base/text.h"
 
@@ -51,7 +52,27 @@ void SecurityRig::restart() {
       *db,      clock,   base::system_rng(),     timers,
       *workers, metrics, folder.path().string(), [](std::function<void()> work) { work(); }};
   host = UNWRAP(services::RunningHost::make(parts, std::move(list), {}));
+  host->subscribe("rig", "security.", [this](const services::Event& event) -> base::Result<void> {
+    const std::lock_guard lock(told_mutex);
+    told_names.push_back(event.name);
+    return {};
+  });
   CHECK_OK(host->start());
+}
+
+std::uint64_t SecurityRig::epoch() {
+  std::uint64_t found = 0;
+  CHECK_OK(db->read([&](store::Reader& reader) -> base::Result<void> {
+    found = TRY(security::epoch(reader));
+    return {};
+  }));
+  return found;
+}
+
+std::vector<std::string> SecurityRig::told() {
+  CHECK_OK(host->drain());
+  const std::lock_guard lock(told_mutex);
+  return std::exchange(told_names, {});
 }
 
 std::string SecurityRig::fill(std::string text) const {

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,10 @@ struct SecurityRig : Utest {
   std::string fill(std::string text) const;  // `$name` replaced
   void make_cast();
   void must(const Answer& answer, int status);
+  // By which cached callers see that they are old (security::touch_epoch).
+  std::uint64_t epoch();
+  // Names of the events since the last call of it, in order.
+  std::vector<std::string> told();
 
   TempFolder folder;
   TestClock clock;
@@ -60,7 +65,17 @@ struct SecurityRig : Utest {
   security::Security* service = nullptr;  // owned by the host
   std::map<std::string, std::string> ids;
   std::map<std::string, std::string> keys{{"nobody", ""}};  // Authorization headers by who
+  std::mutex told_mutex;
+  std::vector<std::string> told_names;  // under told_mutex
   std::string config = R"({"login":{"failuresMax":5,"lockSeconds":60}})";
 };
 
 inline std::string bearer(const std::string& token) { return "Bearer " + token; }
+// What stands behind the first `head`, up to `tail`; empty without a `head`.
+inline std::string between(const std::string& text, const std::string& head,
+                           const std::string& tail) {
+  const auto start = text.find(head);
+  if (start == text.npos) return {};
+  const auto from = start + head.size();
+  return text.substr(from, text.find(tail, from) - from);
+}
