@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steady UDP traffic with numbered packets, to see what a firewall change loses or lets through.
 //
-//   gestalt-flood receive PORT...                      counts per port, prints JSON at SIGINT or
-//   SIGTERM gestalt-flood send ADDRESS RATE SECONDS PORT...    RATE packets a second, the ports in
-//   turn; prints JSON
+//   gestalt-flood receive PORT...
+//       counts what arrives by port, over IPv4 and IPv6, and prints JSON at SIGINT or SIGTERM
+//   gestalt-flood send ADDRESS RATE SECONDS PORT...
+//       RATE packets a second to an address of either family, the ports in turn; prints JSON with
+//       the seconds that it took
 //
 // Each packet carries its number for its port. The receiver tells distinct numbers from repeated
-// ones. Threads: one. Source: udp(7).
+// ones. Threads: one. Source: udp(7), ipv6(7).
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -40,20 +42,22 @@ struct Port {
   std::vector<bool> seen;
 };
 
-void print(const std::vector<Port>& ports, bool received) {
+void print_received(const std::vector<Port>& ports) {
   std::printf("{");
   for (std::size_t i = 0; i < ports.size(); ++i) {
-    const Port& port = ports[i];
-    std::printf("%s\"%d\": ", i == 0 ? "" : ", ", port.number);
-    if (received) {
-      std::printf("{\"distinct\": %llu, \"repeated\": %llu}",
-                  static_cast<unsigned long long>(port.distinct),
-                  static_cast<unsigned long long>(port.repeated));
-    } else {
-      std::printf("%llu", static_cast<unsigned long long>(port.sent));
-    }
+    std::printf("%s\"%d\": {\"distinct\": %llu, \"repeated\": %llu}", i == 0 ? "" : ", ",
+                ports[i].number, static_cast<unsigned long long>(ports[i].distinct),
+                static_cast<unsigned long long>(ports[i].repeated));
   }
   std::printf("}\n");
+}
+
+void print_sent(const std::vector<Port>& ports, double seconds) {
+  std::printf("{");
+  for (const Port& port : ports) {
+    std::printf("\"%d\": %llu, ", port.number, static_cast<unsigned long long>(port.sent));
+  }
+  std::printf("\"seconds\": %.3f}\n", seconds);
 }
 
 bool open_ports(std::vector<Port>& ports) {
@@ -106,7 +110,7 @@ int receive(std::vector<Port> ports) {
     for (Port& port : ports) drain(port);
     if ((waits[0].revents & POLLIN) != 0) break;
   }
-  print(ports, true);
+  print_received(ports);
   return 0;
 }
 
@@ -117,22 +121,29 @@ std::uint64_t now_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+// An IPv4 address has a place among those of IPv6: what is sent to ::ffff:a.b.c.d leaves as IPv4.
+bool parse_target(const char* address, sockaddr_in6& target) {
+  target.sin6_family = AF_INET6;
+  const std::string mapped = std::string("::ffff:") + address;
+  return ::inet_pton(AF_INET6, address, &target.sin6_addr) == 1 ||
+         ::inet_pton(AF_INET6, mapped.c_str(), &target.sin6_addr) == 1;
+}
+
 int send(const char* address, double rate, double seconds, std::vector<Port> ports) {
-  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  sockaddr_in target{};
-  target.sin_family = AF_INET;
-  if (::inet_pton(AF_INET, address, &target.sin_addr) != 1) {
-    std::fprintf(stderr, "flood: \"%s\" is not an IPv4 address\n", address);
+  const int fd = ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_in6 target{};
+  if (!parse_target(address, target)) {
+    std::fprintf(stderr, "flood: \"%s\" is neither an IPv4 nor an IPv6 address\n", address);
     return 2;
   }
   const std::uint64_t begin = now_ns();
+  const auto elapsed = [begin] { return static_cast<double>(now_ns() - begin) / 1e9; };
   const auto total = static_cast<std::uint64_t>(rate * seconds);
   for (std::uint64_t i = 0; i < total;) {
-    const double elapsed = static_cast<double>(now_ns() - begin) / 1e9;
-    const auto due = std::min({total, i + kBurstMax, static_cast<std::uint64_t>(elapsed * rate)});
+    const auto due = std::min({total, i + kBurstMax, static_cast<std::uint64_t>(elapsed() * rate)});
     for (; i < due; ++i) {
       Port& port = ports[i % ports.size()];
-      target.sin_port = htons(static_cast<in_port_t>(port.number));
+      target.sin6_port = htons(static_cast<in_port_t>(port.number));
       const std::uint64_t number = port.sent;
       if (::sendto(fd, &number, sizeof number, 0, reinterpret_cast<sockaddr*>(&target),
                    sizeof target) == sizeof number) {
@@ -143,7 +154,7 @@ int send(const char* address, double rate, double seconds, std::vector<Port> por
     ::nanosleep(&pause, nullptr);
   }
   ::close(fd);
-  print(ports, false);
+  print_sent(ports, elapsed());
   return 0;
 }
 

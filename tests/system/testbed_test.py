@@ -46,6 +46,21 @@ class TestBed(unittest.TestCase):
         subprocess.run(["nsenter", f"--net=/run/netns/{first.machine}", "ping", "-c1", "-W2", second.v4], check=True,
                        stdout=subprocess.DEVNULL)
 
+    def test_the_inventory_tells_what_a_run_has_made(self):
+        mark = "GESTALT_TEST_MARK"
+        before = set(testbed.inventory(mark, frame.ROOT))
+        self.bed.boot()
+        with subprocess.Popen(["sleep", "60"], env={**os.environ, mark: "1"}) as started:
+            new = set(testbed.inventory(mark, frame.ROOT)) - before
+            started.kill()
+        for what in ("process", "mount", "loop device", "namespace", "cgroup"):
+            self.assertTrue([line for line in new if line.startswith(what) and self.bed.prefix in line], (what, new))
+        self.assertIn(f"process {started.pid} (sleep)", new)
+        of_others = [line for line in testbed.inventory(mark, "/nowhere") if self.bed.prefix in line]
+        self.assertEqual(of_others, [])
+        self.bed.remove()
+        self.assertEqual(sorted(set(testbed.inventory(mark, frame.ROOT)) - before), [])
+
     def test_the_data_disk_survives_a_power_cut(self):
         node = self.bed.boot()
         node.run(["sh", "-c", "echo kept > /var/lib/gestalt/mark && sync /var/lib/gestalt/mark"])

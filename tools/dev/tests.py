@@ -13,6 +13,7 @@ import time
 import appliance
 import build
 import coverage
+import housekeeping
 import run
 import say
 import show
@@ -68,6 +69,7 @@ def ctest(preset, label, extra=()):
 
 def unit(preset="debug"):
     build.build(preset, ["suites_unit"])
+    provide_npm()
     return ctest(preset, "unit")
 
 
@@ -123,8 +125,9 @@ def show_smoke():
     return ", ".join(SMOKE_SHOWS)
 
 
-SMOKE_SHOWS = ("appliance", "daemon-restart", "deny", "rollout")
+SMOKE_SHOWS = ("appliance", "daemon-restart", "deny", "firewall", "rollout")
 STAGES = {
+    "format": housekeeping.check_format,
     "build": everything,
     "unit": unit,
     "contract": lambda: labelled("contract"),
@@ -140,7 +143,7 @@ ASKED_FOR = {"coverage": coverage.measure}
 # `all` is what the build machine runs. `full` adds the sanitizers and the fuzz targets, which
 # build most of the tree again.
 NAMED = {
-    "all": ["build", "unit", "contract", "tidy", "system", "show"],
+    "all": ["format", "build", "unit", "contract", "tidy", "system", "show"],
     "full": list(STAGES),
     **{name: [name] for name in [*STAGES, *ASKED_FOR] if name != "build"},
 }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a newcomer does: a clone of what is committed, ./dev up, an answer of the sample, ./dev down, nothing left."""
+import collections
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -13,9 +15,10 @@ import say
 import testbed
 from say import Failure
 
-ABOUT = "clone, ./dev up, the sample answers, ./dev down, ./dev test twice, nothing is left"
+ABOUT = "clone, ./dev up, the sample answers, ./dev down, ./dev test twice; no process, unit, mount, namespace or loop device is left"
 
 TEST_SECONDS = 30 * 60  # the bound of one ./dev test from a fresh clone on two cores
+END_SECONDS = 10  # what is about to end when ./dev has ended may take this long
 
 
 def dev(clone, *words, **environment):
@@ -61,9 +64,21 @@ def test_twice(report, folder):
         shutil.rmtree(clone)
 
 
+def left_behind(before, mark, folder):
+    """What there is on the machine now and was not before."""
+    end = time.monotonic() + END_SECONDS
+    while True:
+        left = sorted((collections.Counter(testbed.inventory(mark, folder)) - collections.Counter(before)).elements())
+        if not left or time.monotonic() > end:
+            return left
+        time.sleep(0.2)
+
+
 def show(report):
-    before = set(testbed.leftovers())
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="gestalt-clone-"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="gestalt-clone-")).resolve()  # as the beds write it down
+    mark = f"GESTALT_SHOW_{secrets.token_hex(4)}"
+    before = testbed.inventory(mark, folder)
+    os.environ[mark] = "1"
     clone = folder / "gestalt"
     try:
         run.output(["git", "clone", "-q", run.ROOT, clone])
@@ -81,4 +96,8 @@ def show(report):
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.environ.pop("GESTALT_BUILD_FOLDER", None)
-    report.figure("left on the machine", len(set(testbed.leftovers()) - before), exactly=0)
+        os.environ.pop(mark, None)
+    left = left_behind(before, mark, folder)
+    report.figure("left: processes, units, mounts, namespaces, loop devices, cgroups, links", len(left), "; ".join(left[:10]), exactly=0)
+    if not testbed.has_systemd():
+        report.figure("systemd units", "not looked at: systemd does not run this machine")

@@ -6,7 +6,9 @@ import json
 import os
 import pathlib
 import platform
+import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -123,6 +125,57 @@ def instances(node):
             if word.startswith(b"MESOS_TASK_ID="):
                 found[word.split(b"=", 1)[1].decode()] = pid
     return found
+
+
+# What lists the rules of each packet filter in the kernel.
+RULES = {"iptables": ("iptables-legacy-save -t filter", "ip6tables-legacy-save -t filter"), "nftables": ("nft -s -t list ruleset",)}
+SETS = {"iptables": "ipset save", "nftables": "nft -s list table inet gestalt"}
+# What a list says beside what is in force: comments with the time, counters, and how the kernel happens to keep a set.
+BESIDE = re.compile(r"^#.*\n|\[\d+:\d+\]| (hashsize|bucketsize|initval) \w+", re.MULTILINE)
+
+
+def rules(node, backend):
+    """The rules that the kernel has in a packet filter, as text in their order: one for each table, IPv4 before IPv6."""
+    return [BESIDE.sub("", node.node.run(words.split())) for words in RULES[backend]]
+
+
+def sets(node, backend):
+    """The kernel's sets with their members, as sorted lines: a set has no order."""
+    return sorted(BESIDE.sub("", node.node.run(SETS[backend].split())).splitlines())
+
+
+def packet_filter_of(node):
+    """Which one netfwd has chosen."""
+    return json.loads(node.socket("netfwd", "GET", "/v1/status"))["firewall"]["backend"]
+
+
+def haproxy(node, command):
+    """HAProxy's answer to a command, from its own socket: no daemon is asked."""
+    answer = b""
+    try:
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(10)
+            link.connect(f"/proc/{node.node.leader}/root/run/gestalt/haproxy/admin.sock")
+            link.sendall(command.encode() + b"\n")
+            while part := link.recv(65536):
+                answer += part
+    except OSError as problem:
+        raise Failure(f"HAProxy's socket: {problem}") from problem
+    return answer.decode()
+
+
+def members(node):
+    """HAProxy's servers, each by the names of HAProxy's columns."""
+    lines = [line.split() for line in haproxy(node, "show servers state").splitlines()]
+    heads = [line[1:] for line in lines if line[:1] == ["#"]]
+    if not heads:
+        raise Failure("HAProxy shows no servers: it is just about to reload")
+    return [dict(zip(heads[0], line)) for line in lines if len(line) >= len(heads[0]) and line[0] != "#"]
+
+
+def is_in_rotation(member):
+    """Neither in maintenance, by command or by the file, nor found ill."""
+    return int(member["srv_admin_state"]) & 5 == 0 and member["srv_op_state"] == "2"
 
 
 class Prober:

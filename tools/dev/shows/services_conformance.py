@@ -19,6 +19,7 @@ CONTRACTS = [
     ("event log: segments", "contract/segment_event_test"),
     ("event log: Kafka (librdkafka's mock cluster)", "contract/kafka_event_test"),
     ("adapters: change management", "contract/change_adapters_test"),
+    ("adapters: launcher, Marathon", "contract/marathon_adapter_test"),
 ]
 SECURITY = ["unit/services/security/security_model_test", "unit/services/security/security_service_test",
             "unit/services/security/security_adapters_test", "unit/services/sdk/sdk_test"]
