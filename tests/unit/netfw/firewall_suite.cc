@@ -15,6 +15,7 @@
 
 #include "netfw/iptables/conntrack.h"
 #include "tests/support/check_result.h"
+#include "tests/unit/netfw/tcp_ends.h"
 
 namespace netfw_test {
 
@@ -277,6 +278,39 @@ void a_live_flow_ends_when_its_instance_is_revoked_and_others_go_on(
   CHECK_EQUAL(0, say(3001, first));
   CHECK_EQUAL(1, say(3002, second));
   CHECK_EQUAL(0, UNWRAP(revoke_flows({{Transport::udp, address, 3001}}, {})));
+}
+
+void tcp_flows_of_either_family_end_when_they_are_revoked([[maybe_unused]] const TwoNodes& nodes,
+                                                          FwBackend& backend) {
+  for (const Family family : kFamilies) {
+    Policy policy = default_policy();
+    policy.cluster = {zone_net(Zone::cluster, family)};
+    FirewallIr ir = compile_policy(policy);
+    const IpAddress address = node_address(Zone::cluster, family);
+    ir.sets.instances = {{Transport::tcp, address, 3001}, {Transport::tcp, address, 3002}};
+    ir.sets.ports[SetId::service_tcp] = {10001};
+    CHECK_OK(backend.apply(ir, Scope::all_sets, 5s));
+    const TcpListener first(address, 3001);
+    const TcpListener second(address, 3002);
+    const TcpListener service(address, 10001);
+    nodes.enter_client();
+    TcpClient to_first(address, 3001);
+    TcpClient to_second(address, 3002);
+    TcpClient to_service(address, 10001);
+    nodes.enter_node();
+    for (TcpClient* const client : {&to_first, &to_second, &to_service}) {
+      CHECK_TRUE(client->is_open() && client->is_heard());
+    }
+    const FirewallSets before = ir.sets;
+    ir.sets.instances.clear();
+    ir.sets.ports[SetId::service_tcp].clear();
+    CHECK_OK(backend.change(difference(before, ir.sets)));
+    CHECK_TRUE(to_first.is_heard());  // closed for new flows only, so far
+    CHECK_EQUAL(2, UNWRAP(revoke_flows({{Transport::tcp, address, 3001}}, {10001})));
+    CHECK_FALSE(to_first.is_heard());
+    CHECK_FALSE(to_service.is_heard());
+    CHECK_TRUE(to_second.is_heard());
+  }
 }
 
 void members_that_overlap_or_touch_are_kept_apart([[maybe_unused]] const TwoNodes& nodes,

@@ -26,6 +26,8 @@ void no_packet_is_lost_or_leaks_while_rules_and_members_change(const TwoNodes& n
                                                                netfw::FwBackend& backend);
 void a_live_flow_ends_when_its_instance_is_revoked_and_others_go_on(const TwoNodes& nodes,
                                                                     netfw::FwBackend& backend);
+void tcp_flows_of_either_family_end_when_they_are_revoked(const TwoNodes& nodes,
+                                                          netfw::FwBackend& backend);
 void members_that_overlap_or_touch_are_kept_apart(const TwoNodes& nodes, netfw::FwBackend& backend);
 void changes_that_are_there_already_are_no_error(const TwoNodes& nodes, netfw::FwBackend& backend);
 void many_members_fit(const TwoNodes& nodes, netfw::FwBackend& backend);
@@ -43,6 +45,7 @@ void after_removal_everything_passes(const TwoNodes& nodes, netfw::FwBackend& ba
   FIREWALL_TEST(group, the_sets_of_instances_survive_an_apply_of_the_policy)           \
   FIREWALL_TEST(group, no_packet_is_lost_or_leaks_while_rules_and_members_change)      \
   FIREWALL_TEST(group, a_live_flow_ends_when_its_instance_is_revoked_and_others_go_on) \
+  FIREWALL_TEST(group, tcp_flows_of_either_family_end_when_they_are_revoked)           \
   FIREWALL_TEST(group, members_that_overlap_or_touch_are_kept_apart)                   \
   FIREWALL_TEST(group, changes_that_are_there_already_are_no_error)                    \
   FIREWALL_TEST(group, many_members_fit)                                               \

@@ -4,9 +4,12 @@
 #include <CppUTest/TestHarness.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace netfw_test {
 namespace {
@@ -78,6 +81,17 @@ void TcpClient::connect_to(const netfw::IpAddress& address, std::uint16_t port) 
   socklen_t size = sizeof error;
   CHECK_EQUAL(0, getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size));
   is_open_ = error == 0;
+}
+
+bool TcpClient::is_heard() {
+  if (send(socket_.get(), "x", 1, MSG_NOSIGNAL) != 1) return false;
+  for (int i = 0; i < 30; ++i) {
+    int unheard = 0;
+    CHECK_EQUAL(0, ioctl(socket_.get(), SIOCOUTQ, &unheard));
+    if (unheard == 0) return true;
+    usleep(10'000);  // the kernel tells nobody when an acknowledgement comes
+  }
+  return false;
 }
 
 std::string TcpClient::name() const {

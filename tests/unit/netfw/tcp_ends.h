@@ -28,6 +28,8 @@ class TcpClient {
   // From a certain address of the client.
   TcpClient(const netfw::IpAddress& source, const netfw::IpAddress& address, std::uint16_t port);
   bool is_open() const { return is_open_; }
+  // Whether the other end's kernel acknowledges a byte within 300 ms.
+  bool is_heard();
   // This end, "10.1.0.2:51234" or "[fd00:1::2]:51234".
   std::string name() const;
 
