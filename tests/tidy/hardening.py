@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads executables with readelf and reports what protection each lacks.
 
-    tests/tidy/hardening.py EXECUTABLE…
+    tests/tidy/hardening.py [--fortified] EXECUTABLE…
 
 Wanted: position independent (PIE), relocations read-only after start (RELRO with BIND_NOW), a stack that is not
-executable, the stack protector, no search path for libraries (RPATH, RUNPATH).
+executable, the stack protector, no search path for libraries (RPATH, RUNPATH); with --fortified also calls of libc that
+check the size of what they write into (-D_FORTIFY_SOURCE, which needs an optimized build).
 """
 import re
 import subprocess
@@ -22,7 +23,7 @@ def readelf(*arguments):
     return done.stdout
 
 
-def weaknesses(path):
+def weaknesses(path, fortified=False):
     """What the executable at `path` lacks, in words."""
     header = readelf("--file-header", "--program-headers", "--dynamic", path)
     symbols = readelf("--syms", path)  # of a static executable there are no dynamic ones
@@ -40,19 +41,23 @@ def weaknesses(path):
         found.append("its stack is executable (-z noexecstack)")
     if "__stack_chk_fail" not in symbols:
         found.append("no stack protector (-fstack-protector-strong)")
+    if fortified and re.search(r"\bv?(f|s|sn|d|as)?printf@", symbols):
+        found.append("calls of libc are not checked (-D_FORTIFY_SOURCE=2)")
     if re.search(r"\((RPATH|RUNPATH)\)", header):
         found.append("it has a search path for libraries (RPATH)")
     return found
 
 
 def main():
+    fortified = "--fortified" in sys.argv[1:]
+    paths = [path for path in sys.argv[1:] if path != "--fortified"]
     count = 0
-    for path in sys.argv[1:]:
-        for weakness in weaknesses(path):
+    for path in paths:
+        for weakness in weaknesses(path, fortified):
             print(f"{path}: {weakness}")
             count += 1
-    print(f"{len(sys.argv) - 1} executables, {count} weaknesses")
-    return 1 if count or len(sys.argv) == 1 else 0
+    print(f"{len(paths)} executables, {count} weaknesses")
+    return 1 if count or not paths else 0
 
 
 if __name__ == "__main__":

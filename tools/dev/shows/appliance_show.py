@@ -40,6 +40,15 @@ def timed(report, name, action, **target):
     return result
 
 
+def judge_build(report, clone):
+    """What ./dev up has built is what a node gets; the tests look at the debug build."""
+    programs = [path for path in (clone / "build/release").glob("**/gestalt-*") if path.is_file() and os.access(path, os.X_OK)]
+    judged = subprocess.run(["python3", "-B", clone / "tests/tidy/hardening.py", "--fortified", *programs], stdin=subprocess.DEVNULL,
+                            capture_output=True, text=True)
+    report.figure("executables built, all hardened and with checked calls of libc", len(programs) if judged.returncode == 0 else 0,
+                  judged.stdout[-300:].strip(), at_least=8)
+
+
 def visit(report, clone):
     said = timed(report, "./dev up from a fresh clone (with build)", lambda: dev(clone, "up"))
     found = re.search(r"http://\S+:\d+/", said)
@@ -48,6 +57,8 @@ def visit(report, clone):
     host = re.search(r"curl -H 'Host: (\S+)' (\S+)", said)
     page = run.output(["curl", "-sS", "--max-time", "5", "-H", f"Host: {host.group(1)}", host.group(2)]) if host else ""
     report.figure("the virtual host answers with the page", "<h1>Guestbook</h1>" in page, exactly=True)
+    if not report.smoke:
+        judge_build(report, clone)
     timed(report, "./dev up when it is up", lambda: dev(clone, "up"))
     timed(report, "./dev down", lambda: dev(clone, "down"))
     timed(report, "./dev up again", lambda: dev(clone, "up"))
