@@ -11,8 +11,9 @@
 #include <ostream>
 
 #include "cli/app_commands.h"
+#include "cli/choice.h"
 #include "cli/container_commands.h"
-#include "cli/dfs_commands.h"
+#include "cli/dfs_command_line.h"
 #include "cli/follow_commands.h"
 #include "cli/fw_commands.h"
 #include "cli/log_commands.h"
@@ -32,17 +33,6 @@ std::size_t terminal_width() {
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
   return size.ws_col;
 }
-
-// The command that was chosen, run after the whole line has been parsed.
-struct Choice {
-  const Session& session;
-  std::function<int()> command;
-
-  // For commands whose exit status is a Status.
-  void set(std::function<Status()> chosen) {
-    command = [chosen = std::move(chosen)] { return static_cast<int>(chosen()); };
-  }
-};
 
 // A command without arguments.
 void add_plain(CLI::App* parent, Choice& choice, const char* name, const char* about,
@@ -366,55 +356,6 @@ void add_resource_commands(CLI::App& app, Choice& choice) {
   context->add_option("place", *place, "/fqon[/workspace[/environment]], - to forget it");
   context->callback([&choice, place] {
     choice.set([&choice, place] { return context_command(choice.session, *place); });
-  });
-}
-
-void add_dfs_volume_commands(CLI::App* dfs, Choice& choice) {
-  CLI::App* volume = dfs->add_subcommand("volume", "Volumes");
-  volume->require_subcommand(1);
-  volume->add_subcommand("list", "All volumes")->callback([&choice] {
-    choice.set([&choice] { return dfs_volume_list(choice.session); });
-  });
-  auto options = std::make_shared<VolumeOptions>();
-  const auto with_quota = [](CLI::App* verb, VolumeOptions& into) {
-    verb->add_option("name", into.name, "Volume")->required();
-    verb->add_option("--quota-bytes", into.quota_bytes, "Most bytes; 0: no limit");
-    verb->add_option("--quota-inodes", into.quota_inodes, "Most files; 0: no limit");
-  };
-  CLI::App* create = volume->add_subcommand("create", "Make an empty volume");
-  with_quota(create, *options);
-  create->add_option("--durability", options->durability, "posix, or strict: every change at once")
-      ->capture_default_str();
-  create->callback([&choice, options] {
-    choice.set([&choice, options] { return dfs_volume_create(choice.session, *options); });
-  });
-  CLI::App* quota = volume->add_subcommand("quota", "Change a volume's quotas");
-  auto change = std::make_shared<VolumeOptions>();
-  change->quota_bytes = change->quota_inodes = -1;
-  with_quota(quota, *change);
-  quota->callback([&choice, change] {
-    choice.set([&choice, change] { return dfs_volume_quota(choice.session, *change); });
-  });
-  CLI::App* show = volume->add_subcommand("show", "One volume");
-  show->add_option("name", options->name, "Volume")->required();
-  show->callback([&choice, options] {
-    choice.set([&choice, options] { return dfs_volume_show(choice.session, options->name); });
-  });
-  CLI::App* remove = volume->add_subcommand("rm", "Remove a volume with all its files");
-  remove->add_option("name", options->name, "Volume")->required();
-  remove->callback([&choice, options] {
-    choice.set([&choice, options] { return dfs_volume_remove(choice.session, options->name); });
-  });
-}
-
-void add_dfs_commands(CLI::App& app, Choice& choice) {
-  CLI::App* dfs = app.add_subcommand("dfs", "The distributed file system");
-  dfs->require_subcommand(1);
-  add_dfs_volume_commands(dfs, choice);
-  dfs->add_subcommand("status", "Who leads, what is at risk, who has volumes open")
-      ->callback([&choice] { choice.set([&choice] { return dfs_status(choice.session); }); });
-  dfs->add_subcommand("fsck", "Check the metadata of the last checkpoint")->callback([&choice] {
-    choice.set([&choice] { return dfs_fsck(choice.session); });
   });
 }
 
