@@ -24,14 +24,16 @@ constexpr std::uint8_t kLastCode = static_cast<std::uint8_t>(Code::internal);
 Error corrupt(std::string detail) { return {Code::corrupt, std::move(detail), "frame_corrupt"}; }
 
 // Reasons that one side acts upon when the other gives them.
-constexpr std::array<std::string_view, 27> kKnownReasons = {
-    "not_primary",        "too_few_copies",  "in_flight_full",     "stale_epoch",
-    "session_unknown",    "reclaim_first",   "inode_absent",       "lock_held",
-    "deadlock",           "interrupted",     "volume_unknown",     "block_corrupt",
-    "quota_reached",      "device_full",     "batch_out_of_order", "group_unknown",
-    "wire_value_invalid", "request_dropped", "checksum_mismatch",  "data_invalid",
-    "range_invalid",      "block_absent",    "volume_exists",      "volume_in_use",
-    "node_in_use",        "not_a_folder",    "field_invalid"};
+constexpr std::array<std::string_view, 36> kKnownReasons = {
+    "not_primary",        "too_few_copies",     "in_flight_full",     "stale_epoch",
+    "session_unknown",    "reclaim_first",      "inode_absent",       "lock_held",
+    "deadlock",           "interrupted",        "volume_unknown",     "block_corrupt",
+    "quota_reached",      "device_full",        "batch_out_of_order", "group_unknown",
+    "wire_value_invalid", "request_dropped",    "checksum_mismatch",  "data_invalid",
+    "range_invalid",      "block_absent",       "volume_exists",      "volume_in_use",
+    "snapshot_exists",    "snapshot_nested",    "snapshot_unknown",   "snapshot_too_far",
+    "snapshot_timed_out", "snapshot_under_way", "too_many_snapshots", "volume_has_snapshots",
+    "snapshot_read_only", "node_in_use",        "not_a_folder",       "field_invalid"};
 
 std::string_view known_reason(std::string_view reason) {
   const auto* found = std::find(kKnownReasons.begin(), kKnownReasons.end(), reason);

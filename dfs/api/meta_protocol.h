@@ -41,6 +41,7 @@ enum class MetaKind : std::uint8_t {
   register_storage,
   change_group,
   volume_epochs,
+  take_object,
   recall = 64,  // notice, server to client
 };
 
@@ -285,9 +286,9 @@ struct WriteInlineOp {
     archive(inode, offset, data, time);
   }
 };
-// The content is in the object from now on; the inline one is dropped. The client has copied it
-// there before.
-struct MoveToChunksOp {
+// The content is in the object from now on; the client has copied it there before. What it was in
+// is dropped. The number is the inode's own, once, or what TakeObject gave the session for it.
+struct MoveToChunksOp {  // EINVAL
   InodeNumber inode = 0;
   ObjectNumber object = 0;
   GroupNumber group = 0;
@@ -529,8 +530,29 @@ struct InodeNumbers {
   }
 };
 
-// From storage servers, with the configuration of chunk groups as replication::Configuration has
-// it.
+// The number of an object that MoveToChunks shall make the file's. When the session ends without
+// that, or takes another one for the same inode, the object is removed.
+struct TakeObjectReply {
+  ObjectNumber object = 0;
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(object);
+  }
+};
+struct TakeObject {
+  static constexpr MetaKind kKind = MetaKind::take_object;
+  using Reply = TakeObjectReply;
+  SessionNumber session = 0;
+  InodeNumber inode = 0;
+  GroupNumber group = 0;      // where it will live
+  std::uint64_t attempt = 0;  // counts up within the session; the same one gets the same number
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(session, inode, group, attempt);
+  }
+};
+
+// From storage servers, with the configuration of chunk groups as in replication::Configuration.
 struct GroupConfiguration {
   GroupNumber group = 0;
   std::uint64_t epoch = 0;

@@ -14,7 +14,8 @@
 namespace dfs {
 
 using InodeNumber = std::uint64_t;   // unique in the cluster, never used again
-using ObjectNumber = std::uint64_t;  // what storage calls the content of a file
+using ObjectNumber = std::uint64_t;  // what storage calls the content of a file: its inode's
+                                     // number, or one with kOtherObject
 using VolumeNumber = std::uint32_t;
 using VolumeEpoch = std::uint64_t;
 using GroupNumber = std::uint32_t;  // of a chunk group
@@ -32,6 +33,8 @@ inline constexpr std::size_t kInlineMax = 16384;  // upper bound of a volume's i
 // Most sources, mails and journals of databases: they cost one change of metadata each.
 inline constexpr std::uint32_t kInlineUsual = 12288;
 inline constexpr std::uint64_t kFileMax = std::uint64_t{1} << 46;
+// In the numbers of objects that are not an inode's own (TakeObject): no inode ever has such a one.
+inline constexpr ObjectNumber kOtherObject = ObjectNumber{1} << 63;
 
 enum class FileKind : std::uint8_t {
   file = 1,
@@ -91,9 +94,15 @@ struct InodeRecord {
   // Another session has it open and no lease: it and its content outlive its last name. Whoever
   // gets the write lease with this knows for as long as it keeps that lease; it can only end.
   bool is_open_elsewhere = false;
+  // A snapshot that has the object too, 0: none. Before the first change the content is copied to
+  // an object of a new number (TakeObject, MoveToChunks). The same one twice: it had it all along.
+  VolumeNumber shared_by = 0;
+  // The object of the inode's own number belongs, or belonged, to what a restore has replaced:
+  // inline content that grows moves to one of a new number.
+  bool is_number_used = false;
   template <class Archive>
   void fields(Archive& archive) {
-    archive(attributes, target, content, xattrs, is_open_elsewhere);
+    archive(attributes, target, content, xattrs, is_open_elsewhere, shared_by, is_number_used);
   }
 };
 

@@ -248,6 +248,18 @@ class Client {
   Attempt<Found> change_step(InodeNumber number, const Change& change);
   std::optional<Need> want_cut(Inode& inode, std::uint64_t size);
   void resize(Inode& inode, std::uint64_t size, TimeNs time);
+  // For content of the size `end`: an object that no snapshot has (client_copy.cc).
+  struct Copying;
+  using CopyingHandle = std::shared_ptr<Copying>;  // of copies_ and of the calls under way
+  std::optional<Need> want_own(Inode& inode, std::uint64_t end);
+  void take_copy(Inode& inode);
+  void take_object(InodeNumber number, GroupNumber group, Done<ObjectNumber> done);
+  void number_object(InodeNumber number, Done<Nothing> done);
+  void copy_object(InodeNumber number, Done<Nothing> done);
+  void copy_next(const CopyingHandle& copying);
+  void copy_piece(const CopyingHandle& copying, std::string_view content, std::uint64_t size);
+  void skip_hole(const CopyingHandle& copying);
+  void end_copy(const CopyingHandle& copying, const base::Result<Nothing>& result);
   void drop_if_unused(Inode& inode);
   bool can_sync_apart(Inode& inode) const;
   bool is_unborn(const Inode& inode) const;
@@ -278,6 +290,8 @@ class Client {
   std::vector<ReleasedLease> to_release_;
   std::unordered_map<InodeNumber, HeldLocks> locks_;
   std::uint64_t next_life_ = 1;
+  std::unordered_map<InodeNumber, CopyingHandle> copies_;
+  std::uint64_t attempts_ = 0;  // numbers of objects that were asked for
   bool is_trimming_ = false;
   std::uint64_t trims_ = 0;
   base::TimerHandle release_timer_, reopen_timer_, trim_timer_;

@@ -41,6 +41,7 @@ void Client::open(InodeNumber number, Access access, bool truncate, Done<Opened>
     Inode* inode = nullptr;
     NEED(want_inode(number, writes ? Lease::write : Lease::read, inode, Rest::include));
     if (truncate && inode->record.attributes.size > 0) {
+      NEED(want_own(*inode, 0));
       NEED(want_cut(*inode, 0));
       NEED(want_log_room());
       resize(*inode, 0, now());
@@ -99,6 +100,7 @@ void Client::write(InodeNumber number, std::uint64_t offset, std::string_view da
     const std::uint64_t at = append ? inode->record.attributes.size : offset;
     if (at + content.size() > kObjectMax) return Result<Nothing>(posix_error(EFBIG));
     NEED(want_place(*inode, at + content.size()));
+    NEED(want_own(*inode, at + content.size()));
     if (would_bridge_cut(*inode, at + content.size())) return want_settled(log_, *inode);
     NEED(want_log_room());
     if (data_.is_full()) return Need{Need::What::data_room};
@@ -128,6 +130,7 @@ void Client::allocate(InodeNumber number, int mode, ByteRange range, Done<Nothin
     Inode* inode = nullptr;
     NEED(want_inode(number, Lease::write, inode, Rest::include));
     NEED(want_place(*inode, range.end()));
+    NEED(want_own(*inode, range.end()));
     if (would_bridge_cut(*inode, range.end())) return want_settled(log_, *inode);
     NEED(want_log_room());
     const TimeNs time = now();

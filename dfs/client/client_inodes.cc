@@ -91,8 +91,9 @@ Attempt<Found> Client::change_step(InodeNumber number, const Change& change) {
   Attributes& attributes = inode->record.attributes;
   if (change.size) {
     if (inode->is_folder()) return Result<Found>(posix_error(EISDIR));
-    NEED(want_cut(*inode, *change.size));
     NEED(want_place(*inode, *change.size));
+    NEED(want_own(*inode, *change.size));
+    NEED(want_cut(*inode, *change.size));
   }
   NEED(want_log_room());
   const TimeNs time = now();

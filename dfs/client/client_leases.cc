@@ -277,6 +277,8 @@ void Client::lose_everything() {
     inode->is_recalled = false;
     inode->keep = Lease::write;
     inode->is_held = false;
+    inode->copied.reset();
+    inode->next_object = 0;
     cache_.reduce(*inode, Lease::none);
     for (auto& call : std::exchange(inode->released, {})) released.push_back(std::move(call));
     if (inode->file) {

@@ -100,9 +100,10 @@ Result<void> FileData::grow(Inode& inode, std::uint64_t size, TimeNs now) {
 
 Result<void> FileData::move_to_chunks(Inode& inode) {
   Attributes& attributes = inode.record.attributes;
-  attributes.group = storage_.group_for(inode.number);
+  const bool is_given = inode.next_object != 0;
+  attributes.group = is_given ? inode.next_group : storage_.group_for(inode.number);
   if (attributes.group == 0) return posix_error(ENOSPC);
-  attributes.object = inode.number;
+  attributes.object = is_given ? std::exchange(inode.next_object, 0) : inode.number;
   FileState& state = inode.state();
   state.must_move = true;
   state.is_sized = true;

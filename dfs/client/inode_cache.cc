@@ -80,6 +80,8 @@ void InodeCache::take_inode(Inode& inode, const InodeRecord& record, Lease grant
     inode.record.target = record.target;
     inode.record.content = record.content;
     inode.record.xattrs = record.xattrs;
+    inode.record.shared_by = record.shared_by;
+    inode.record.is_number_used = record.is_number_used;
     inode.has_rest = true;
   }
   inode.turn = turn_;

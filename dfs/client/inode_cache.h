@@ -11,6 +11,7 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -64,6 +65,14 @@ struct FileState {
   }
 };
 
+// A whole copy of an object that a snapshot has, at the storage servers; not yet the file's.
+struct Copied {
+  VolumeNumber shared_by = 0;
+  ObjectNumber from = 0;
+  ObjectNumber to = 0;
+  std::uint64_t end = 0;  // zeros follow
+};
+
 struct Inode {
   InodeNumber number = 0;
   InodeRecord record;
@@ -96,6 +105,10 @@ struct Inode {
   std::uint64_t data_position = 0;  // of the data entry that takes further writes
   int error = 0;                    // errno of what failed later than it was answered
   std::unique_ptr<FileState> file;
+  // Objects that metadata gave the session for it (client_copy.cc).
+  std::optional<Copied> copied;
+  ObjectNumber next_object = 0;  // that inline content moves to, in next_group; 0: its own
+  GroupNumber next_group = 0;
   std::vector<std::function<void()>> released;  // who waits for the end of a recall
   bool is_recalled = false;
   std::list<Inode*>::iterator age;

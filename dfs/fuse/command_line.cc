@@ -18,6 +18,7 @@ const char* const kUsage =
     "       gestalt-dfs-mount --detach FOLDER\n"
     "\n"
     "Mounts a volume of the distributed file system. SERVER is a metadata server (port 7861).\n"
+    "VOLUME@SNAPSHOT is what the volume was at a snapshot, read-only.\n"
     "  -f, --foreground   do not go to the background; also under systemd\n"
     "  -o OPTIONS         comma-separated:\n"
     "       ro, rw        read-only or not\n"
@@ -164,6 +165,8 @@ Result<void> take_source(CommandLine& line, const std::string& source) {
     return bad_source(source);
   line.volume = source.substr(slash + 2);
   if (line.volume.find('/') != std::string::npos) return bad_source(source);
+  // A snapshot.
+  if (line.volume.find('@') != std::string::npos) line.mount.read_only = true;
   for (const std::string_view text : split(std::string_view(source).substr(0, slash), ','))
     line.servers.push_back(TRY(parse_server(text, source)));
   // libfuse separates its options with commas.

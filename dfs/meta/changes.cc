@@ -164,7 +164,7 @@ int BatchChanges::run(const CreateOp& op, Attributes& result) {
     return EINVAL;
   }
   if (!is_known(op.kind) || op.inode < kFirstInode || op.inode >= inodes_end_ ||
-      inodes_.find(op.inode) != nullptr)
+      inodes_.is_used(op.inode))
     return EINVAL;
   const bool is_symlink = op.kind == FileKind::symlink;
   if (is_symlink && op.target.empty()) return ENOENT;
@@ -338,23 +338,39 @@ int BatchChanges::run(const WriteInlineOp& op, Attributes& result) {
   return 0;
 }
 
+bool BatchChanges::may_own(const MoveToChunksOp& op, const StoredInode& inode) const {
+  if (op.object == op.inode) {
+    // Its own number, once: a copy, and what comes after a restore, has another.
+    return inode.attributes.object == 0 && op.inode >= restored_end_ &&
+           !table_.find(garbage_key(op.object));
+  }
+  const auto bytes = table_.find(taken_key(session_, op.inode));
+  if (!bytes) return false;
+  const TakenObject taken = decode_stored<TakenObject>(*bytes);
+  return taken.object == op.object && taken.group == op.group;
+}
+
 int BatchChanges::run(const MoveToChunksOp& op, Attributes& result) {
   StoredInode* inode = nullptr;
   if (const int wrong = find_file(op.inode, inode)) return wrong;
   Attributes& attributes = inode->attributes;
-  // An object belongs to the inode of the same number: nobody takes over that of another file.
-  if (op.object == 0 || op.object != op.inode) return EINVAL;
-  if (attributes.object != 0 && (attributes.object != op.object || attributes.group != op.group))
-    return EINVAL;
+  result = attributes;
+  if (op.object != 0 && attributes.object == op.object && attributes.group == op.group) return 0;
+  if (!may_own(op, *inode)) return EINVAL;
   if (attributes.object == 0) {
     const std::uint64_t taken = round_up(content_of(*inode).size(), kBlockBytes);
     volume_.bytes_used += taken - attributes.allocated;  // the move itself is never refused
     attributes.allocated = taken;
     put_content(*inode, {});
-    attributes.object = op.object;
-    attributes.group = op.group;
-    change(*inode);
+  } else if (!inodes_.is_shared(*inode)) {
+    // The snapshot that the copy was made for is gone by now.
+    table_.put(garbage_key(attributes.object),
+               encode(GarbageRecord{inode->volume, attributes.group, attributes.object}));
   }
+  if (op.object != op.inode) table_.erase(taken_key(session_, op.inode));
+  attributes.object = op.object;
+  attributes.group = op.group;
+  change(*inode);
   result = attributes;
   return 0;
 }

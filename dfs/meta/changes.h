@@ -23,12 +23,13 @@ int check_entry_name(std::string_view name);
 class BatchChanges {
  public:
   BatchChanges(Table& table, Inodes& inodes, VolumeRecord& volume, SessionNumber session,
-               InodeNumber inodes_end)
+               InodeNumber inodes_end, InodeNumber restored_end = 0)
       : table_(table),
         inodes_(inodes),
         volume_(volume),
         session_(session),
-        inodes_end_(inodes_end) {}
+        inodes_end_(inodes_end),
+        restored_end_(restored_end) {}
 
   OpResult apply(const MetaOp& operation);
   // The session lets go of an inode; without a name it is gone with its last hold.
@@ -71,12 +72,15 @@ class BatchChanges {
   int set_allocated(StoredInode& inode, std::uint64_t allocated);
   std::string content_of(const StoredInode& inode) const;
   void put_content(StoredInode& inode, std::string content);
+  // The object may become this file's: nobody takes over that of another one.
+  bool may_own(const MoveToChunksOp& op, const StoredInode& inode) const;
 
   Table& table_;
   Inodes& inodes_;
   VolumeRecord& volume_;
   SessionNumber session_;
-  InodeNumber inodes_end_;  // numbers from here on were given to nobody
+  InodeNumber inodes_end_;    // numbers from here on were given to nobody
+  InodeNumber restored_end_;  // objects of numbers below are used, see RestoredRecord
 };
 
 }  // namespace dfs::meta

@@ -33,6 +33,9 @@ enum class CommandKind : std::uint8_t {
   register_storage,
   forget_storage,
   garbage_removed,
+  create_snapshot,
+  restore_snapshot,
+  take_object,
 };
 
 struct OpenSessionCommand {
@@ -226,6 +229,43 @@ struct GarbageRemovedCommand {
   template <class Archive>
   void fields(Archive& archive) {
     archive(objects);
+  }
+};
+
+// As the volume is now; a VolumeRecord of its own, see records.h.
+struct CreateSnapshotCommand {
+  static constexpr CommandKind kKind = CommandKind::create_snapshot;
+  using Answer = VolumeRecord;
+  std::string volume;
+  std::string name;
+  TimeNs time = 0;
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(volume, name, time);
+  }
+};
+
+// The volume is as it was then. Refused while sessions have it open.
+struct RestoreSnapshotCommand {
+  static constexpr CommandKind kKind = CommandKind::restore_snapshot;
+  using Answer = VolumeRecord;
+  std::string volume;
+  std::string name;
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(volume, name);
+  }
+};
+
+// Errors: not_found inode_absent, group_unknown; failed_precondition batch_out_of_order, when a
+// later attempt was made; those of a session.
+struct TakeObjectCommand {
+  static constexpr CommandKind kKind = CommandKind::take_object;
+  using Answer = TakeObjectReply;
+  TakeObject request;
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(request);
   }
 };
 

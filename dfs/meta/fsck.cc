@@ -23,6 +23,13 @@ class Check {
       expect(exists(hold_key(number_in_key(key, 9), number_in_key(key))), number_in_key(key, 9),
              "is held by session " + std::to_string(number_in_key(key)) + " on one side only");
     });
+    each('w', [this](std::string_view key, std::string_view value) { take_version(key, value); });
+    each('W', [this](std::string_view key, std::string_view) {
+      const std::string_view of = name_in_key(key);
+      expect(exists(version_key(of, snapshot_in(key))), number_in_key(of),
+             "has a version on one side only");
+    });
+    each('k', [this](std::string_view key, std::string_view value) { take_taken(key, value); });
     each('z', [this](std::string_view key, std::string_view) { take_orphan(key); });
     each('o', [this](std::string_view, std::string_view value) { take_garbage(value); });
     each('l', [this](std::string_view key, std::string_view value) { take_locks(key, value); });
@@ -89,8 +96,7 @@ class Check {
     expect(attributes.inode == number, number, "has another number in its record");
     expect(number < state_.counters().next_inode, number, "was never given out");
     expect(state_.volumes().contains(inode.volume), number, "is in a volume that does not exist");
-    if (attributes.object != 0)
-      expect(objects_.insert(attributes.object).second, number, "shares its object with another");
+    take_object(number, attributes.object);
     expect(attributes.object == 0 || !inode.has_content, number, "has its content twice");
     expect(attributes.kind != FileKind::folder || attributes.size == inode.entries, number,
            "has another size than entries");
@@ -115,6 +121,41 @@ class Check {
              number, "is too large to be inline");
     }
     inodes_.emplace(number, facts);
+  }
+
+  // A file's, or that of a version of it: of its own number, or of one that was given out for it.
+  void take_object(InodeNumber inode, ObjectNumber object) {
+    if (object == 0) return;
+    const bool is_given =
+        (object & kOtherObject) != 0 && (object & ~kOtherObject) < state_.counters().next_inode;
+    expect(object == inode || is_given, inode, "has an object of another one's number");
+    const auto [owner, is_new] = objects_.emplace(object, inode);
+    expect(owner->second == inode, inode, "shares its object with another");
+  }
+
+  static VolumeNumber snapshot_in(std::string_view key, std::size_t offset = 1) {
+    return static_cast<VolumeNumber>(number_in_key(key, offset));
+  }
+
+  void take_version(std::string_view key, std::string_view value) {
+    const std::string_view of = key.substr(1, key.size() - 9);
+    const VolumeNumber snapshot = snapshot_in(key, key.size() - 8);
+    const InodeNumber number = number_in_key(of);
+    expect(state_.is_snapshot(snapshot), number, "has a version for a snapshot that is gone");
+    expect(exists(version_index_key(snapshot, of)), number, "has a version on one side only");
+    if (of.front() != 'i' || value.front() != '\1') return;
+    const StoredInode inode = decode_stored<StoredInode>(value.substr(1));
+    expect(inode.attributes.inode == number, number, "has another number in a version");
+    take_object(number, inode.attributes.object);
+  }
+
+  void take_taken(std::string_view key, std::string_view value) {
+    const SessionNumber session = number_in_key(key);
+    const InodeNumber number = number_in_key(key, 9);
+    const TakenObject taken = decode_stored<TakenObject>(value);
+    expect(state_.sessions().contains(session), number, "awaits an object of an ended session");
+    // Nobody has it yet, not even a version of the inode.
+    expect(objects_.emplace(taken.object, 0).second, number, "awaits an object that is in use");
   }
 
   void take_name(std::string_view key, std::string_view value) {
@@ -245,7 +286,7 @@ class Check {
   const MetaState& state_;
   FsckReport report_;
   std::unordered_map<InodeNumber, Facts> inodes_;
-  std::unordered_set<ObjectNumber> objects_;
+  std::unordered_map<ObjectNumber, InodeNumber> objects_;  // whose they are; 0: awaited
   std::unordered_set<InodeNumber> rooted_;
   std::map<VolumeNumber, Usage> usage_;
 };

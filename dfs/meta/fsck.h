@@ -22,7 +22,8 @@ struct FsckReport {
 // Checks: names lead to inodes of their volume, and inodes have as many names as they say; folders
 // have one name each and form a tree under their volume's root; contents, attributes, holds and
 // locks belong to inodes and sessions that exist, and are counted right; an inode without a name is
-// held; usage is what the inodes take; no object belongs to two files, or to one and the garbage.
+// held; usage is what the inodes take; no object, of a file or of a version of it that a snapshot
+// has, belongs to two files, or to one and the garbage, or is one that a session was given.
 FsckReport check_state(const MetaState& state);
 
 }  // namespace dfs::meta

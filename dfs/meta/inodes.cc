@@ -42,7 +42,7 @@ void Inodes::destroy(StoredInode& inode, VolumeRecord& volume) {
       keys.emplace_back(walk.key());
     for (const std::string& key : keys) table_.erase(key);
   }
-  if (attributes.object != 0) {
+  if (attributes.object != 0 && !is_shared(inode)) {
     table_.put(garbage_key(attributes.object),
                encode(GarbageRecord{inode.volume, attributes.group, attributes.object}));
   }
@@ -71,20 +71,38 @@ std::optional<Dentry> Inodes::find_dentry(InodeNumber folder, std::string_view n
   return decode_stored<Dentry>(*bytes);
 }
 
-InodeRecord Inodes::full_record(const StoredInode& inode) const {
+bool Inodes::is_shared(const StoredInode& inode) const {
+  if (inode.attributes.object == 0 || !table_.has_versions()) return false;
+  const std::string key = inode_key(inode.attributes.inode);
+  if (table_.keeping() != 0 && !table_.find_version(key, table_.keeping())) {
+    // The newest snapshot has what is stored: what this command changes is not yet.
+    const auto stored = table_.find(key);
+    if (stored && decode_stored<StoredInode>(*stored).attributes.object == inode.attributes.object)
+      return true;
+  }
+  return versions_have(table_, inode);
+}
+
+bool Inodes::is_used(InodeNumber inode) {
+  if (find(inode) != nullptr) return true;
+  return table_.has_versions() && table_.find_version(inode_key(inode), 1).has_value();
+}
+
+InodeRecord Inodes::full_record(const StoredInode& inode, VolumeNumber snapshot) const {
   InodeRecord record;
   record.attributes = inode.attributes;
   const InodeNumber number = inode.attributes.inode;
   if (inode.has_content) {
-    const auto content = table_.find(content_key(number));
+    const auto content = table_.find_at(content_key(number), snapshot);
     CHECK_THAT(content.has_value());
     (inode.attributes.kind == FileKind::symlink ? record.target : record.content) = *content;
   }
   if (inode.xattrs > 0) {
     const std::string prefix = xattr_key(number, "");
-    Table::Walk walk(table_);
-    for (bool more = walk.seek(prefix); more && walk.key().starts_with(prefix); more = walk.next())
-      record.xattrs.push_back({std::string(name_in_key(walk.key())), std::string(walk.value())});
+    table_.walk_at(prefix, prefix, snapshot, [&](std::string_view key, std::string_view value) {
+      record.xattrs.push_back({std::string(name_in_key(key)), std::string(value)});
+      return true;
+    });
   }
   return record;
 }

@@ -28,6 +28,10 @@ class Inodes {
   // Without names, holds and folder entries: those are the caller's. Its content, its attributes
   // and its place in `volume`'s usage go; an object becomes garbage.
   void destroy(StoredInode& inode, VolumeRecord& volume);
+  // A snapshot needs the object of this file as it is.
+  bool is_shared(const StoredInode& inode) const;
+  // There is an inode of this number, or was one that a snapshot has: no other may be made of it.
+  bool is_used(InodeNumber inode);
   // Writes everything that was touched.
   void store();
   // Reads of a value that was decoded do not see later commands' changes.
@@ -35,7 +39,7 @@ class Inodes {
 
   std::optional<Dentry> find_dentry(InodeNumber folder, std::string_view name) const;
   // The whole record as clients see it.
-  InodeRecord full_record(const StoredInode& inode) const;
+  InodeRecord full_record(const StoredInode& inode, VolumeNumber snapshot = 0) const;
   // Whether `inode` is `ancestor` or below it. Cost: O(depth).
   bool is_within(InodeNumber inode, InodeNumber ancestor);
 
@@ -50,6 +54,9 @@ class Inodes {
   Table& table_;
   std::unordered_map<InodeNumber, Cached> cache_;
 };
+
+// Whether a version that was kept of the inode has its object.
+bool versions_have(const Table& table, const StoredInode& inode);
 
 // A record of the state. Requires: it is one, as the store's checksums say; a bug otherwise.
 template <class T>

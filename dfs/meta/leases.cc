@@ -263,6 +263,13 @@ std::size_t LeaseTable::held_by(SessionNumber session) const {
   return at == counts_.end() ? 0 : at->second;
 }
 
+void LeaseTable::recall_all(SessionNumber session) {
+  std::vector<InodeNumber> held_inodes;
+  for (const auto& [inode, entry] : entries_)
+    if (held(inode, session) != Lease::none) held_inodes.push_back(inode);
+  for (const InodeNumber inode : held_inodes) recall(inode, session, Lease::none);
+}
+
 void LeaseTable::recall_oldest(std::size_t count_max) {
   std::size_t recalled = 0;
   for (const auto& [session, inodes] : recalled_) recalled += inodes.size();

@@ -64,6 +64,10 @@ class LeaseTable {
 
   std::size_t size() const { return entries_.size(); }
   std::size_t held_by(SessionNumber session) const;
+  // The session is to keep at most `keeps`.
+  void recall(InodeNumber inode, SessionNumber session, Lease keeps);
+  // Everything that the session holds is to be given back.
+  void recall_all(SessionNumber session);
   // Recalls the leases that were granted first until at most `count_max` are held or recalled.
   void recall_oldest(std::size_t count_max);
 
@@ -87,7 +91,6 @@ class LeaseTable {
     std::vector<Waiter> waiters;
   };
   void set(Entry& entry, InodeNumber inode, SessionNumber session, Lease lease);
-  void recall(InodeNumber inode, SessionNumber session, Lease keeps);
   std::set<InodeNumber> remove_waiter(Ticket ticket);
   void wake_and_drop(const std::set<InodeNumber>& inodes);
   void wake(const Entry& entry);

@@ -56,6 +56,22 @@ std::string session_lock_key(SessionNumber session, InodeNumber inode) {
 std::string group_key(GroupNumber group) { return key_of('g', group); }
 std::string storage_key(std::string_view node) { return "n" + std::string(node); }
 std::string garbage_key(ObjectNumber object) { return key_of('o', object); }
+std::string snapshot_key(VolumeNumber snapshot) { return key_of('p', snapshot); }
+std::string taken_key(SessionNumber session, InodeNumber inode) {
+  return key_of('k', session, inode);
+}
+std::string restored_key(VolumeNumber volume) { return key_of('R', volume); }
+std::string version_key(std::string_view key, VolumeNumber snapshot) {
+  std::string version;
+  version.reserve(key.size() + 9);
+  version += 'w';
+  version += key;
+  append(version, snapshot, 8);
+  return version;
+}
+std::string version_index_key(VolumeNumber snapshot, std::string_view key) {
+  return key_of('W', snapshot, key);
+}
 
 std::uint64_t number_in_key(std::string_view key, std::size_t offset) {
   std::uint64_t number = 0;

@@ -18,9 +18,15 @@
 //   g group              GroupRecord
 //   n node               StorageRecord
 //   o object             GarbageRecord: content that no file needs
+//   p volume             SnapshotRecord
+//   k session inode      TakenObject: a number that the session was given for an object of the
+//   inode R volume             RestoredRecord w key snapshot       what a key of i, c, x, d was at
+//   a snapshot: 1 and the value, or 0 W snapshot key       the same, by snapshot (empty)
 // 1. An inode is in parts, so that a change of its times does not write its content again.
 // 2. Records are read with wire.h; fields are appended only together with a new format number of
 // the store.
+// 3. A snapshot has a VolumeRecord too, named VOLUME@SNAPSHOT, and no keys of its own: what it has
+// is for each key the first version that was kept for it or a later one, else the live value.
 // Threads: plain values.
 #pragma once
 
@@ -126,6 +132,38 @@ struct StorageRecord {
   }
 };
 
+struct SnapshotRecord {
+  VolumeNumber volume = 0;  // its own number; later snapshots have higher ones
+  VolumeNumber origin = 0;
+  std::uint64_t inodes_used = 0, bytes_used = 0;  // of the origin then
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(volume, origin, inodes_used, bytes_used);
+  }
+};
+
+// Not yet the inode's: MoveToChunksOp makes it so and drops this; the end of the session makes it
+// garbage.
+struct TakenObject {
+  ObjectNumber object = 0;
+  GroupNumber group = 0;
+  std::uint64_t attempt = 0;
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(object, group, attempt);
+  }
+};
+
+// The volume was taken back to a snapshot. The inodes that are older than that may have had objects
+// of their own numbers that a later snapshot still has, or that are being removed.
+struct RestoredRecord {
+  InodeNumber inodes_end = 0;  // older ones are below this
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(inodes_end);
+  }
+};
+
 struct GarbageRecord {
   VolumeNumber volume = 0;
   GroupNumber group = 0;
@@ -153,6 +191,15 @@ std::string session_lock_key(SessionNumber session, InodeNumber inode);
 std::string group_key(GroupNumber group);
 std::string storage_key(std::string_view node);
 std::string garbage_key(ObjectNumber object);
+std::string snapshot_key(VolumeNumber snapshot);
+std::string taken_key(SessionNumber session, InodeNumber inode);
+std::string restored_key(VolumeNumber volume);
+std::string version_key(std::string_view key, VolumeNumber snapshot);
+std::string version_index_key(VolumeNumber snapshot, std::string_view key);
+// Whether snapshots keep what was under such a key.
+inline bool is_versioned(std::string_view key) {
+  return key.front() == 'i' || key.front() == 'c' || key.front() == 'x' || key.front() == 'd';
+}
 
 // Parts of a key of these kinds. Requires: long enough, as those of the state are.
 std::uint64_t number_in_key(std::string_view key, std::size_t offset = 1);

@@ -78,7 +78,8 @@ Json write_volume(const MetaState& state, const VolumeRecord& volume) {
 Result<Response> list_volumes(Api& api, const Request&) {
   Json volumes = Json::array();
   for (const auto& [number, volume] : api.state->volumes()) {
-    if (!volume.is_removed) volumes.push_back(write_volume(*api.state, volume));
+    if (!volume.is_removed && !api.state->is_snapshot(number))
+      volumes.push_back(write_volume(*api.state, volume));
   }
   return Response::json({{"volumes", std::move(volumes)}});
 }
@@ -149,21 +150,95 @@ Result<Response> remove_volume(Api& api, const Request& request) {
   return Response::no_content();
 }
 
-// From the answer on, nobody who had it open before can change anything of it.
+// Afterwards nobody who had the volume open under a lower epoch can change any of its content.
+Result<void> fence(Api& api, VolumeNumber volume) {
+  auto promise = std::make_shared<std::promise<void>>();  // of both threads
+  auto future = promise->get_future();
+  api.post(
+      [&api, promise, volume] { api.server->fence(volume, [promise] { promise->set_value(); }); });
+  if (future.wait_for(kCommandMax) != std::future_status::ready)
+    return Error{Code::timed_out, "a chunk group did not take the new epoch in time",
+                 "commit_timed_out"};
+  return {};
+}
+
 Result<Response> count_epoch_up(Api& api, const Request& request) {
   ChangeVolumeCommand wanted;
   wanted.name = request.parameter("name");
   wanted.count_epoch_up = true;
   const VolumeRecord volume = TRY(command(api, wanted));
-  auto promise = std::make_shared<std::promise<void>>();  // of both threads
+  TRY(fence(api, volume.volume));
+  return Response::json({{"name", volume.name}, {"epoch", volume.epoch}});
+}
+
+// ---- snapshots ----
+
+Json write_snapshot(const MetaState& state, const VolumeRecord& made) {
+  const SnapshotRecord& snapshot = state.snapshots().at(made.volume);
+  Json clients = Json::array();
+  for (const auto& [number, session] : state.sessions()) {
+    if (session.volume == made.volume) clients.push_back(session.host);
+  }
+  return {{"name", made.name.substr(made.name.find('@') + 1)},
+          {"volume", made.name.substr(0, made.name.find('@'))},
+          {"mount", made.name},
+          {"created", base::format_time(base::WallTime(
+                          std::chrono::milliseconds(made.created / std::int64_t{1'000'000})))},
+          {"used_bytes", snapshot.bytes_used},
+          {"used_inodes", snapshot.inodes_used},
+          {"clients", std::move(clients)}};
+}
+
+Result<Response> list_snapshots(Api& api, const Request& request) {
+  const VolumeRecord* volume = std::as_const(*api.state).find_volume(request.parameter("name"));
+  if (volume == nullptr)
+    return Error{Code::not_found, "there is no volume of this name", "volume_unknown"};
+  Json snapshots = Json::array();
+  for (const auto& [number, snapshot] : api.state->snapshots()) {
+    const VolumeRecord& made = api.state->volumes().at(number);
+    if (snapshot.origin == volume->volume && !made.is_removed)
+      snapshots.push_back(write_snapshot(*api.state, made));
+  }
+  return Response::json({{"snapshots", std::move(snapshots)}});
+}
+
+Result<Response> create_snapshot(Api& api, const Request& request) {
+  const Json body = TRY(request.json());
+  CreateSnapshotCommand wanted;
+  wanted.volume = request.parameter("name");
+  base::Fields fields(body);
+  fields.required("name", wanted.name, {.length_min = 1, .length_max = 64});
+  TRY(fields.finish(base::UnknownFields::refuse));
+  wanted.time = wall_time();
+  auto promise = std::make_shared<std::promise<Result<std::string>>>();  // of both threads
   auto future = promise->get_future();
-  api.post([&api, promise, number = volume.volume] {
-    api.server->fence(number, [promise] { promise->set_value(); });
+  api.post([&api, wanted, promise] {
+    api.server->snapshot(
+        wanted, [promise](Result<std::string> answer) { promise->set_value(std::move(answer)); });
   });
   if (future.wait_for(kCommandMax) != std::future_status::ready)
-    return Error{Code::timed_out, "a chunk group did not take the new epoch in time",
-                 "commit_timed_out"};
-  return Response::json({{"name", volume.name}, {"epoch", volume.epoch}});
+    return Error{Code::timed_out, "the metadata servers did not agree in time", "commit_timed_out"};
+  const std::string answer = TRY(future.get());
+  const VolumeRecord made = TRY(decode_answer<VolumeRecord>(answer));
+  return Response::created("/dfs/v1/volumes/" + wanted.volume + "/snapshots/" + wanted.name,
+                           ask<Json>(api, [&api, made] {
+                             return api.state->is_snapshot(made.volume)
+                                        ? write_snapshot(*api.state, made)
+                                        : Json::object();
+                           }));
+}
+
+Result<Response> remove_snapshot(Api& api, const Request& request) {
+  TRY(command(
+      api, RemoveVolumeCommand{request.parameter("name") + "@" + request.parameter("snapshot")}));
+  return Response::no_content();
+}
+
+Result<Response> restore_snapshot(Api& api, const Request& request) {
+  RestoreSnapshotCommand wanted{request.parameter("name"), request.parameter("snapshot")};
+  const VolumeRecord volume = TRY(command(api, wanted));
+  TRY(fence(api, volume.volume));
+  return Response::json(describe(api, volume.name));
 }
 
 // ---- status ----
@@ -247,6 +322,14 @@ constexpr rest::Route<Api> kRoutes[] = {
      "Remove a volume and all its files"},
     {Method::post, "/dfs/v1/volumes/{name}/epoch", kAdmin, Run::on_worker, count_epoch_up,
      "Shut out everybody who has the volume open"},
+    {Method::get, "/dfs/v1/volumes/{name}/snapshots", kRead, Run::on_loop, list_snapshots,
+     "List a volume's snapshots"},
+    {Method::post, "/dfs/v1/volumes/{name}/snapshots", kAdmin, Run::on_worker, create_snapshot,
+     "Make a snapshot of a volume"},
+    {Method::del, "/dfs/v1/volumes/{name}/snapshots/{snapshot}", kAdmin, Run::on_worker,
+     remove_snapshot, "Remove a snapshot"},
+    {Method::post, "/dfs/v1/volumes/{name}/snapshots/{snapshot}/restore", kAdmin, Run::on_worker,
+     restore_snapshot, "Take a volume back to a snapshot"},
     {Method::get, "/dfs/v1/status", kRead, Run::on_loop, show_status,
      "Metadata servers, clients, chunk groups and their health"},
     {Method::get, "/dfs/v1/devices", kRead, Run::on_loop, list_devices, "List storage servers"},

@@ -93,6 +93,7 @@ void Server::on_role(bool is_serving) {
   auto dropped = std::exchange(waits_, {});
   auto deferred = std::exchange(deferred_, {});
   auto fences = std::exchange(fencing_, {});
+  if (freeze_) end_freeze(Error{Code::unavailable, "the leader has changed", "not_primary"});
   liaison_.stop();
   serving_ = is_serving;
   ++reign_;
@@ -138,6 +139,7 @@ void Server::after_event() {
     }
     if (woken.empty()) break;
   }
+  freeze_if_due();
   send_recalls();
   in_after_event_ = false;
 }
@@ -242,7 +244,8 @@ const SessionRecord* Server::admit(SessionNumber session, MetaKind kind, std::st
   if (!live.reclaimed)
     return refuse(
         {Code::failed_precondition, "the server has changed: reclaim the leases", "reclaim_first"});
-  if (in_grace_ && kind != MetaKind::renew) {
+  const bool waits = in_grace_ || is_frozen_for(record->second.volume, kind);
+  if (waits && kind != MetaKind::renew) {
     if (deferred_.size() >= options_.requests_max)
       return refuse({Code::throttled, "too many requests wait", "too_many_requests", EAGAIN});
     deferred_.push_back({kind, std::string(body), std::move(responder)});
@@ -338,6 +341,8 @@ void Server::handle(const CloseSession& request, std::string_view, Responder res
 
 void Server::handle(const Reclaim& request, std::string_view, Responder responder) {
   Live& live = live_.at(request.session);
+  // What a snapshot has does not change: nobody is asked to give it back.
+  if (is_of_snapshot(request.session)) live.reclaimed = true;
   if (!live.reclaimed) {
     for (const LeaseClaim& claim : request.leases) {
       if (leases_.reclaim(claim.inode, request.session, claim.lease)) continue;
@@ -382,6 +387,7 @@ void Server::dispatch(MetaKind kind, std::string_view body, Responder responder)
     case MetaKind::groups: return take<Groups>(body, std::move(responder));
     case MetaKind::volume_usage: return take<VolumeUsage>(body, std::move(responder));
     case MetaKind::inode_numbers: return take<InodeNumbers>(body, std::move(responder));
+    case MetaKind::take_object: return take<TakeObject>(body, std::move(responder));
     case MetaKind::register_storage: return take<RegisterStorage>(body, std::move(responder));
     case MetaKind::change_group: return take<ChangeGroup>(body, std::move(responder));
     case MetaKind::volume_epochs:
@@ -431,11 +437,13 @@ void Server::handle(const Apply& request, std::string_view body, Responder respo
       if (!reply) return self->responder.fail(reply.error());
       ++counts_.batches;
       counts_.operations += operations;
-      // 3. A folder that is new in the same batch is leased by then.
+      // 3. A folder that is new in the same batch is leased by then. While a snapshot waits for all
+      // leases, the client, which takes these for granted, gives them back too.
       for (const auto& [folder, inode] : created) {
         const bool is_own = folder == 0 || leases_.held(folder, self->session) == Lease::write;
-        if (is_own && state_.inode_exists(inode) && live_.contains(self->session))
-          leases_.grant(inode, self->session, Lease::write);
+        if (!is_own || !state_.inode_exists(inode) || !live_.contains(self->session)) continue;
+        leases_.grant(inode, self->session, Lease::write);
+        if (is_frozen(volume_of(self->session))) leases_.recall(inode, self->session, Lease::none);
       }
       self->responder.answer(*reply);
     });
@@ -479,6 +487,12 @@ void Server::handle(const Groups&, std::string_view, Responder responder) {
 void Server::handle(const VolumeUsage& request, std::string_view, Responder responder) {
   const VolumeRecord& volume = state_.volumes().at(state_.sessions().at(request.session).volume);
   VolumeUsageReply reply;
+  if (const auto at = state_.snapshots().find(volume.volume); at != state_.snapshots().end()) {
+    // Full, as a read-only file system is.
+    reply.bytes_used = reply.bytes_max = at->second.bytes_used;
+    reply.inodes_used = reply.inodes_max = at->second.inodes_used;
+    return responder.answer(encode(reply));
+  }
   reply.bytes_used = volume.bytes_used;
   reply.inodes_used = volume.inodes_used;
   const std::uint64_t possible = volume.bytes_used + liaison_.bytes_free();
@@ -489,6 +503,10 @@ void Server::handle(const VolumeUsage& request, std::string_view, Responder resp
 
 void Server::handle(const InodeNumbers&, std::string_view, Responder responder) {
   forward(encode_command(TakeInodesCommand{kInodesGiven}), std::move(responder));
+}
+
+void Server::handle(const TakeObject& request, std::string_view, Responder responder) {
+  forward(encode_command(TakeObjectCommand{request}), std::move(responder));
 }
 
 void Server::handle(const RegisterStorage& request, std::string_view, Responder responder) {

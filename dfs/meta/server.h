@@ -24,6 +24,7 @@
 #include "common/base/net.h"
 #include "common/base/timers.h"
 #include "dfs/api/rpc.h"
+#include "dfs/meta/command.h"
 #include "dfs/meta/leases.h"
 #include "dfs/meta/state.h"
 #include "dfs/replication/group.h"
@@ -79,6 +80,11 @@ class MetaServer {
   // the chunk groups before `done`. The answer is as command.h has it.
   virtual void command(std::string payload,
                        std::function<void(base::Result<std::string>)> done) = 0;
+  // A snapshot as of an instant at which no client holds anything back: all leases of the volume
+  // are called in, and nobody gets one before it is made. Errors: failed_precondition
+  // snapshot_under_way; timed_out snapshot_timed_out; those of CreateSnapshotCommand.
+  virtual void snapshot(CreateSnapshotCommand command,
+                        std::function<void(base::Result<std::string>)> done) = 0;
   // Makes sure that no chunk group takes changes of the volume with an epoch below its present one.
   virtual void fence(VolumeNumber volume, std::function<void()> done) = 0;
 };

@@ -78,6 +78,8 @@ void Server::begin(WaitHandle wait) {
 }
 
 void Server::attempt(const WaitHandle& wait) {
+  // It might get a lease; end_freeze() tries it again.
+  if (!wait->pins && is_frozen(volume_of(wait->session))) return;
   const std::vector<LeaseClaim> needs = wait->needs();
   bool is_free = true;
   for (const LeaseClaim& need : needs) {
@@ -111,6 +113,12 @@ void Server::unpin(const WaitHandle& wait) {
 // ---- reads ----
 
 void Server::handle(const Lookup& request, std::string_view, Responder responder) {
+  if (is_of_snapshot(request.session)) {
+    Result<std::optional<InodeRecord>> found =
+        state_.lookup(volume_of(request.session), request.folder, request.name);
+    if (!found) return responder.fail(found.error());
+    return responder.answer(encode(LookupReply{*std::move(found), Lease::read, Lease::read}));
+  }
   auto wait = std::make_shared<Wait>(std::move(responder));
   wait->session = request.session;
   wait->needs = [this, request] {
@@ -137,6 +145,11 @@ void Server::handle(const Lookup& request, std::string_view, Responder responder
 }
 
 void Server::handle(const GetInode& request, std::string_view, Responder responder) {
+  if (is_of_snapshot(request.session)) {
+    Result<InodeRecord> found = state_.get_inode(volume_of(request.session), request.inode);
+    if (!found) return responder.fail(found.error());
+    return responder.answer(encode(GetInodeReply{*std::move(found), Lease::read}));
+  }
   auto wait = std::make_shared<Wait>(std::move(responder));
   wait->session = request.session;
   // Whoever asks for the write lease here is about to change the inode: others give theirs back.
@@ -156,10 +169,18 @@ void Server::handle(const GetInode& request, std::string_view, Responder respond
 }
 
 void Server::handle(const ReadFolder& request, std::string_view, Responder responder) {
-  auto wait = std::make_shared<Wait>(std::move(responder));
-  wait->session = request.session;
   const std::uint32_t entries_max =
       std::clamp<std::uint32_t>(request.entries_max, 1, kReadFolderEntries);
+  if (is_of_snapshot(request.session)) {
+    Result<ReadFolderReply> reply =
+        state_.read_folder(volume_of(request.session), request.folder, request.after, entries_max);
+    if (!reply) return responder.fail(reply.error());
+    reply->folder = Lease::read;
+    for (FolderEntry& entry : reply->entries) entry.lease = Lease::read;
+    return responder.answer(encode(*reply));
+  }
+  auto wait = std::make_shared<Wait>(std::move(responder));
+  wait->session = request.session;
   wait->needs = [this, request, entries_max] {
     std::vector<LeaseClaim> needs{{request.folder, Lease::read}};
     const auto reply =

@@ -17,7 +17,16 @@ using base::Result;
 void Server::handle(const SetLock& request, std::string_view, Responder responder) {
   if (const Result<void> valid = check_lock(request.lock); !valid)
     return responder.fail(valid.error());
+  if (is_of_snapshot(request.session)) return lock_snapshot(request, responder);
   begin_lock(request, std::move(responder));
+}
+
+// Readers have nobody to keep out: what they lock is not kept, and never in anybody's way.
+void Server::lock_snapshot(const SetLock& request, Responder& responder) {
+  if (request.lock.kind == LockKind::exclusive)
+    return responder.fail(
+        {Code::failed_precondition, "a snapshot is read-only", "snapshot_read_only", EROFS});
+  responder.answer(encode(SetLockReply{}));
 }
 
 // Who has the write lease may have decided locks that are not known here: it gives the lease back
@@ -94,6 +103,7 @@ void Server::handle(const CancelLock& request, std::string_view, Responder respo
 void Server::handle(const TestLock& request, std::string_view, Responder responder) {
   if (const Result<void> valid = check_lock(request.lock); !valid)
     return responder.fail(valid.error());
+  if (is_of_snapshot(request.session)) return responder.answer(encode(TestLockReply{}));
   auto wait = std::make_shared<Wait>(std::move(responder));
   wait->session = request.session;
   wait->needs = [inode = request.lock.inode] {

@@ -11,6 +11,7 @@ namespace dfs::meta {
 
 class Server final : public MetaServer {
  public:
+  using OnAnswer = std::function<void(base::Result<std::string>)>;
   Server(ServerOptions options, replication::Group& group, MetaState& state, base::Net& net,
          base::Timers& timers);
   ~Server() override;
@@ -24,9 +25,18 @@ class Server final : public MetaServer {
   bool is_in_grace() const override { return in_grace_; }
   void command(std::string payload, std::function<void(base::Result<std::string>)> done) override;
   void fence(VolumeNumber volume, std::function<void()> done) override;
+  void snapshot(CreateSnapshotCommand command, OnAnswer done) override;
 
  private:
-  using OnAnswer = std::function<void(base::Result<std::string>)>;
+  // A snapshot that waits for the leases of its volume.
+  struct Freeze {
+    VolumeNumber volume = 0;
+    CreateSnapshotCommand command;
+    OnAnswer done;
+    base::Instant give_up;
+    bool is_called_in = false;  // what clients hold
+    bool is_proposed = false;
+  };
   struct Live {
     base::Instant heard;  // of the last request that was taken
     bool reclaimed = false;
@@ -92,6 +102,7 @@ class Server final : public MetaServer {
   void handle(const Groups& request, std::string_view body, Responder responder);
   void handle(const VolumeUsage& request, std::string_view body, Responder responder);
   void handle(const InodeNumbers& request, std::string_view body, Responder responder);
+  void handle(const TakeObject& request, std::string_view body, Responder responder);
   void handle(const RegisterStorage& request, std::string_view body, Responder responder);
   void handle(const ChangeGroup& request, std::string_view body, Responder responder);
 
@@ -102,9 +113,20 @@ class Server final : public MetaServer {
   void finish(const WaitHandle& wait);
   void unpin(const WaitHandle& wait);
   VolumeNumber volume_of(SessionNumber session) const;
+  bool is_of_snapshot(SessionNumber session) const {
+    return state_.is_snapshot(volume_of(session));
+  }
+
+  // server_snapshots.cc
+  void freeze_if_due();
+  void end_freeze(base::Result<std::string> answer);
+  bool is_frozen(VolumeNumber volume) const { return freeze_ && freeze_->volume == volume; }
+  bool is_frozen_for(VolumeNumber volume, MetaKind kind) const;
+  bool holds_leases(VolumeNumber volume) const;
 
   // server_locks.cc
   void begin_lock(SetLock request, Responder responder);
+  void lock_snapshot(const SetLock& request, Responder& responder);
   void try_lock(const SetLock& request, const WaitHandle& waiting);
   bool is_alone(InodeNumber inode, SessionNumber session) const;
   void retry_locks(InodeNumber inode);
@@ -123,6 +145,7 @@ class Server final : public MetaServer {
   std::map<Ticket, WaitHandle> waits_;
   Ticket next_ticket_ = 1;
   std::deque<Deferred> deferred_;
+  std::optional<Freeze> freeze_;
   std::map<SessionNumber, std::vector<Responder>> fencing_;
   bool serving_ = false;
   bool in_grace_ = false;

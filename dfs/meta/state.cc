@@ -38,13 +38,18 @@ void MetaState::load() {
   sessions_.clear();
   groups_.clear();
   storage_.clear();
+  snapshots_.clear();
+  restored_.clear();
   applied_ = store_.position();
   if (const auto bytes = table_.find(counters_key())) counters_ = decode_stored<Counters>(*bytes);
-  const auto each = [this](char kind, const auto& take) {
+  const auto each_key = [this](char kind, const auto& take) {
     Table::Walk walk(table_);
     const std::string prefix(1, kind);
     for (bool more = walk.seek(prefix); more && walk.key().front() == kind; more = walk.next())
-      take(walk.value());
+      take(walk.key(), walk.value());
+  };
+  const auto each = [&each_key](char kind, const auto& take) {
+    each_key(kind, [&take](std::string_view, std::string_view value) { take(value); });
   };
   each('v', [this](std::string_view value) {
     VolumeRecord record = decode_stored<VolumeRecord>(value);
@@ -57,6 +62,14 @@ void MetaState::load() {
   each('g', [this](std::string_view value) {
     GroupRecord record = decode_stored<GroupRecord>(value);
     groups_.emplace(record.configuration.group, std::move(record));
+  });
+  each('p', [this](std::string_view value) {
+    const SnapshotRecord record = decode_stored<SnapshotRecord>(value);
+    snapshots_.emplace(record.volume, record);
+  });
+  each_key('R', [this](std::string_view key, std::string_view value) {
+    restored_.emplace(static_cast<VolumeNumber>(number_in_key(key)),
+                      decode_stored<RestoredRecord>(value));
   });
   each('n', [this](std::string_view value) {
     StorageRecord record = decode_stored<StorageRecord>(value);
@@ -76,6 +89,7 @@ std::string MetaState::apply(const replication::Entry& entry) {
     answer = dispatch(static_cast<CommandKind>(payload.front()), payload.substr(1));
   }
   inodes_.store();
+  table_.keep_for(0, Table::Kept::none);
   return answer;
 }
 
@@ -109,6 +123,9 @@ std::string MetaState::dispatch(CommandKind kind, std::string_view body) {
     case CommandKind::register_storage: return run_command<RegisterStorageCommand>(body);
     case CommandKind::forget_storage: return run_command<ForgetStorageCommand>(body);
     case CommandKind::garbage_removed: return run_command<GarbageRemovedCommand>(body);
+    case CommandKind::create_snapshot: return run_command<CreateSnapshotCommand>(body);
+    case CommandKind::restore_snapshot: return run_command<RestoreSnapshotCommand>(body);
+    case CommandKind::take_object: return run_command<TakeObjectCommand>(body);
   }
   return encode_answer_error({Code::unsupported,
                               "the log has a command that this version does not know",
@@ -129,11 +146,20 @@ Result<std::string> MetaState::apply_batch(std::string_view body) {
                      std::to_string(session->sequence),
                  "batch_out_of_order", EIO};
   VolumeRecord& volume = volumes_.at(session->volume);
-  BatchChanges changes(table_, inodes_, volume, batch.session, counters_.next_inode);
+  keep_versions(volume.volume);
+  BatchChanges changes(table_, inodes_, volume, batch.session, counters_.next_inode,
+                       restored_end(volume.volume));
   ApplyReply reply;
   reply.results.reserve(batch.operations.size());
-  for (const MetaOp& operation : batch.operations)
-    reply.results.push_back(changes.apply(operation));
+  const bool is_frozen = is_snapshot(volume.volume);
+  for (const MetaOp& operation : batch.operations) {
+    // What is held of a snapshot stays anyway.
+    const bool is_hold =
+        std::holds_alternative<HoldOp>(operation) || std::holds_alternative<DropOp>(operation);
+    reply.results.push_back(is_frozen
+                                ? OpResult{is_hold ? 0U : static_cast<std::uint32_t>(EROFS), {}}
+                                : changes.apply(operation));
+  }
   session->sequence = batch.sequence;
   store_session(*session);
   store_volume(volume);
@@ -176,58 +202,83 @@ Error not_a_folder() {
   return {Code::failed_precondition, "this is not a folder", "not_a_folder", ENOTDIR};
 }
 
+// Where a session of a volume reads.
+struct View {
+  VolumeNumber volume = 0;
+  VolumeNumber snapshot = 0;  // 0: what is now
+};
+View view_of(const MetaState& state, VolumeNumber volume) {
+  const auto at = state.snapshots().find(volume);
+  if (at == state.snapshots().end()) return {volume, 0};
+  return {at->second.origin, volume};
+}
+
 // Reads decode for themselves: the inodes' cache belongs to the command that is applied.
-std::optional<StoredInode> read_inode(const Table& table, InodeNumber inode) {
-  const auto bytes = table.find(inode_key(inode));
+std::optional<StoredInode> read_inode(const Table& table, const View& view, InodeNumber inode) {
+  const auto bytes = table.find_at(inode_key(inode), view.snapshot);
   if (!bytes) return std::nullopt;
   return decode_stored<StoredInode>(*bytes);
 }
 
-Result<StoredInode> read_folder_inode(const Table& table, VolumeNumber volume, InodeNumber inode) {
-  std::optional<StoredInode> found = read_inode(table, inode);
-  if (!found || found->volume != volume) return inode_absent();
+Result<StoredInode> read_folder_inode(const Table& table, const View& view, InodeNumber inode) {
+  std::optional<StoredInode> found = read_inode(table, view, inode);
+  if (!found || found->volume != view.volume) return inode_absent();
   if (found->attributes.kind != FileKind::folder) return not_a_folder();
   return *std::move(found);
+}
+
+std::optional<Dentry> read_dentry(const Table& table, const View& view, InodeNumber folder,
+                                  std::string_view name) {
+  const auto bytes = table.find_at(dentry_key(folder, name), view.snapshot);
+  if (!bytes) return std::nullopt;
+  return decode_stored<Dentry>(*bytes);
 }
 
 }  // namespace
 
 Result<std::optional<InodeRecord>> MetaState::lookup(VolumeNumber volume, InodeNumber folder,
                                                      const std::string& name) const {
-  TRY(read_folder_inode(table_, volume, folder));
-  const auto dentry = find_dentry(folder, name);
+  const View view = view_of(*this, volume);
+  TRY(read_folder_inode(table_, view, folder));
+  const auto dentry = read_dentry(table_, view, folder, name);
   if (!dentry) return std::optional<InodeRecord>();
-  const std::optional<StoredInode> inode = read_inode(table_, dentry->inode);
-  CHECK_THAT(inode.has_value());
-  return std::optional<InodeRecord>(inodes_.full_record(*inode));
+  return std::optional<InodeRecord>(TRY(get_inode(volume, dentry->inode)));
 }
 
 Result<InodeRecord> MetaState::get_inode(VolumeNumber volume, InodeNumber inode) const {
-  const std::optional<StoredInode> found = read_inode(table_, inode);
-  if (!found || found->volume != volume) return inode_absent();
-  return inodes_.full_record(*found);
+  const View view = view_of(*this, volume);
+  const std::optional<StoredInode> found = read_inode(table_, view, inode);
+  if (!found || found->volume != view.volume) return inode_absent();
+  InodeRecord record = inodes_.full_record(*found, view.snapshot);
+  if (view.snapshot != 0) return record;
+  record.shared_by = oldest_with_object(*found);
+  record.is_number_used = found->attributes.object == 0 && inode < restored_end(volume);
+  return record;
 }
 
 Result<ReadFolderReply> MetaState::read_folder(VolumeNumber volume, InodeNumber folder,
                                                const std::string& after,
                                                std::uint32_t entries_max) const {
-  TRY(read_folder_inode(table_, volume, folder));
+  const View view = view_of(*this, volume);
+  TRY(read_folder_inode(table_, view, folder));
   entries_max = std::clamp<std::uint32_t>(entries_max, 1, kReadFolderMax);
   ReadFolderReply reply;
   const std::string prefix = dentry_key(folder, "");
-  Table::Walk walk(table_);
-  // The key behind `after` itself: names have no NUL.
-  bool more = walk.seek(after.empty() ? prefix : dentry_key(folder, after) + '\0');
   std::size_t bytes = 0;
-  for (; more && walk.key().starts_with(prefix); more = walk.next()) {
-    if (reply.entries.size() >= entries_max || bytes > kReadFolderBytes) return reply;
-    const Dentry dentry = decode_stored<Dentry>(walk.value());
-    const std::optional<StoredInode> inode = read_inode(table_, dentry.inode);
-    CHECK_THAT(inode.has_value());
-    reply.entries.push_back({std::string(name_in_key(walk.key())), inode->attributes, Lease::none});
-    bytes += sizeof(Attributes) + reply.entries.back().name.size();
-  }
   reply.complete = true;
+  table_.walk_at(
+      prefix, after.empty() ? prefix : dentry_key(folder, after), view.snapshot,
+      [&](std::string_view key, std::string_view value) {
+        if (!after.empty() && name_in_key(key) == after) return true;
+        if (reply.entries.size() >= entries_max || bytes > kReadFolderBytes)
+          return reply.complete = false;
+        const Dentry dentry = decode_stored<Dentry>(value);
+        const std::optional<StoredInode> inode = read_inode(table_, view, dentry.inode);
+        CHECK_THAT(inode.has_value());
+        reply.entries.push_back({std::string(name_in_key(key)), inode->attributes, Lease::none});
+        bytes += sizeof(Attributes) + reply.entries.back().name.size();
+        return true;
+      });
   return reply;
 }
 
@@ -236,7 +287,7 @@ std::optional<Dentry> MetaState::find_dentry(InodeNumber folder, std::string_vie
 }
 
 bool MetaState::is_held_elsewhere(InodeNumber inode, SessionNumber session) const {
-  const std::optional<StoredInode> found = read_inode(table_, inode);
+  const std::optional<StoredInode> found = read_inode(table_, View{}, inode);
   if (!found) return false;
   const std::uint32_t own = table_.find(hold_key(inode, session)) ? 1 : 0;
   return found->holds > own;

@@ -5,11 +5,9 @@
 // 1. apply() is deterministic: commands (command.h) carry times and choices.
 // 2. What was applied is durable with the next checkpoint; until then the group's log has it.
 // 3. Reads are of what was applied last. Whether this member may answer them is the group's to say.
-// Snapshots and clones of volumes (not built yet) fit in without changing what is stored: a
-// snapshot is a volume record of its own whose root is a copy of the root inode; inode and dentry
-// records get, under new letters, a generation and are copied to the snapshot when the live one
-// first changes; objects get a count of the files that refer to them under a new letter, and what
-// is shared is moved to a new object before it is written.
+// 4. A snapshot is made by two records. What a key was is kept when it first changes afterwards
+// (table.h); the content of a file is copied by its client before it is changed
+// (docs/decisions/0015).
 // Threads: the loop's; a checkpoint is written by the queue that is given.
 #pragma once
 
@@ -23,6 +21,8 @@
 #include "dfs/replication/state_machine.h"
 
 namespace dfs::meta {
+
+bool is_volume_name(std::string_view name);
 
 class MetaState final : public replication::StateMachine {
  public:
@@ -49,6 +49,8 @@ class MetaState final : public replication::StateMachine {
   const std::map<GroupNumber, GroupRecord>& groups() const { return groups_; }
   const std::map<std::string, StorageRecord>& storage() const { return storage_; }
   const VolumeRecord* find_volume(std::string_view name) const;
+  const std::map<VolumeNumber, SnapshotRecord>& snapshots() const { return snapshots_; }
+  bool is_snapshot(VolumeNumber volume) const { return snapshots_.contains(volume); }
 
   // Errors of the reads: not_found inode_absent; failed_precondition not_a_folder.
   base::Result<std::optional<InodeRecord>> lookup(VolumeNumber volume, InodeNumber folder,
@@ -97,6 +99,31 @@ class MetaState final : public replication::StateMachine {
   base::Result<Nothing> run(const ForgetStorageCommand& command);
   base::Result<Nothing> run(const GarbageRemovedCommand& command);
 
+  // state_snapshots.cc
+  base::Result<VolumeRecord> run(const CreateSnapshotCommand& command);
+  base::Result<VolumeRecord> run(const RestoreSnapshotCommand& command);
+  // The newest snapshot that is not being removed; 0: none.
+  VolumeNumber newest_snapshot(VolumeNumber volume) const;
+  // What the command changes of this volume is kept for its snapshots.
+  void keep_versions(VolumeNumber volume) {
+    table_.keep_for(newest_snapshot(volume),
+                    snapshots_.empty() ? Table::Kept::none : Table::Kept::some);
+  }
+  // Drops some of what was kept for it; false when nothing is left.
+  bool purge_snapshot(const SnapshotRecord& snapshot, std::uint32_t keys_max);
+  void put_back(std::string_view key, VolumeNumber snapshot, VolumeRecord& volume);
+
+  // state_objects.cc
+  base::Result<TakeObjectReply> run(const TakeObjectCommand& command);
+  // The oldest snapshot that is not being removed and has the object of the file; 0: none.
+  VolumeNumber oldest_with_object(const StoredInode& inode) const;
+  // Inodes of lower numbers were there when the volume was last taken back.
+  InodeNumber restored_end(VolumeNumber volume) const;
+  void drop_object(const StoredInode& inode);
+  // What the session was given and has not made a file's is garbage.
+  void drop_taken(SessionNumber session, const VolumeRecord& volume);
+  void add_garbage(const GarbageRecord& garbage);
+
   // Of a session whose epoch is its volume's. Errors: not_found session_unknown;
   // failed_precondition stale_epoch.
   base::Result<SessionRecord*> live_session(SessionNumber session);
@@ -119,6 +146,8 @@ class MetaState final : public replication::StateMachine {
   std::map<SessionNumber, SessionRecord> sessions_;
   std::map<GroupNumber, GroupRecord> groups_;
   std::map<std::string, StorageRecord> storage_;
+  std::map<VolumeNumber, SnapshotRecord> snapshots_;
+  std::map<VolumeNumber, RestoredRecord> restored_;
   replication::Position applied_;
   std::function<void(bool)> role_changed_;
   // Shared with nobody: a checkpoint under way looks whether it is gone.

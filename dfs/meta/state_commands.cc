@@ -19,6 +19,8 @@ constexpr std::size_t kSessionsMax = 100'000;
 constexpr std::size_t kSessionTextMax = 255;
 constexpr std::uint32_t kTakeInodesMax = 1 << 20;
 
+}  // namespace
+
 bool is_volume_name(std::string_view name) {
   if (name.empty() || name.size() > kVolumeNameMax || name.front() == '.' || name.front() == '-')
     return false;
@@ -27,6 +29,8 @@ bool is_volume_name(std::string_view name) {
            c == '_' || c == '.';
   });
 }
+
+namespace {
 
 Error invalid(std::string detail, std::string pointer) {
   return {Code::invalid_argument, std::move(detail), "field_invalid", EINVAL, std::move(pointer)};
@@ -94,6 +98,7 @@ Result<SessionRecord> MetaState::run(const OpenSessionCommand& command) {
 void MetaState::end_session(SessionNumber number) {
   const auto at = sessions_.find(number);
   if (at == sessions_.end()) return;
+  keep_versions(at->second.volume);
   for (const InodeNumber inode : locked_by(number)) {
     LockList list = locks(inode);
     drop_session(list, number);
@@ -114,6 +119,7 @@ void MetaState::end_session(SessionNumber number) {
     CHECK_THAT(found != nullptr);
     changes.drop_hold(*found);
   }
+  drop_taken(number, volume);
   store_volume(volume);
   table_.erase(session_key(number));
   table_.erase(reply_key(number));
@@ -146,6 +152,7 @@ Result<InodeNumbersReply> MetaState::run(const TakeInodesCommand& command) {
 Result<Nothing> MetaState::run(const HoldInodesCommand& command) {
   const SessionRecord* session = TRY(live_session(command.session));
   VolumeRecord& volume = volumes_.at(session->volume);
+  keep_versions(volume.volume);
   BatchChanges changes(table_, inodes_, volume, command.session, counters_.next_inode);
   for (const InodeNumber inode : command.inodes) {
     MetaOp hold = HoldOp{inode};
@@ -251,6 +258,12 @@ Result<VolumeRecord> MetaState::run(const RemoveVolumeCommand& command) {
                    "the volume is open on " + (session.host.empty() ? "a client" : session.host),
                    "volume_in_use", EBUSY};
   }
+  for (const auto& [number, snapshot] : snapshots_) {
+    if (snapshot.origin == volume->volume)
+      return Error{Code::failed_precondition,
+                   "the volume has the snapshot " + volumes_.at(number).name + ": remove it first",
+                   "volume_has_snapshots", EBUSY};
+  }
   volume->is_removed = true;
   ++volume->epoch;  // whoever still writes is stopped at the storage servers too
   store_volume(*volume);
@@ -263,8 +276,17 @@ Result<PurgeReply> MetaState::run(const PurgeVolumeCommand& command) {
   VolumeRecord& volume = at->second;
   if (!volume.is_removed)
     return Error{Code::failed_precondition, "the volume was not removed", "volume_in_use", EBUSY};
+  if (const auto snapshot = snapshots_.find(command.volume); snapshot != snapshots_.end()) {
+    if (purge_snapshot(snapshot->second, command.inodes_max)) return PurgeReply{false};
+    snapshots_.erase(snapshot);
+    table_.erase(snapshot_key(command.volume));
+    table_.erase(volume_key(command.volume));
+    volumes_.erase(at);
+    return PurgeReply{true};
+  }
   for (std::uint32_t i = 0; i < command.inodes_max; ++i) {
     if (purge_one(volume)) continue;
+    if (restored_.erase(volume.volume) > 0) table_.erase(restored_key(volume.volume));
     table_.erase(volume_key(volume.volume));
     volumes_.erase(at);
     return PurgeReply{true};

@@ -41,6 +41,7 @@ constexpr std::array kReaders = {
     read_request<SeekObject>,    read_request<RemoveObject>,
     read_request<Fence>,         read_request<FetchBlock>,
     read_request<DeviceRoom>,    read_one<Hello>,
+    read_request<TakeObject>,
 };
 
 void read_frame(std::string_view bytes) {

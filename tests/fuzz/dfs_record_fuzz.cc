@@ -39,6 +39,12 @@ constexpr std::array kReaders = {
     read_one<PlaceCopiesCommand>,
     read_one<RegisterStorageCommand>,
     read_one<GarbageRemovedCommand>,
+    read_one<SnapshotRecord>,
+    read_one<TakenObject>,
+    read_one<RestoredRecord>,
+    read_one<CreateSnapshotCommand>,
+    read_one<RestoreSnapshotCommand>,
+    read_one<TakeObjectCommand>,
 };
 
 class NoQueue final : public replication::DiskQueue {

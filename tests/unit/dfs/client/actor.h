@@ -60,7 +60,7 @@ class Actor {
         net_(introduce_links(network.host(name), world.rng().below(UINT64_MAX) + 1)),
         kernel(world) {
     options.servers = std::move(servers);
-    options.volume = "data";
+    if (options.volume.empty()) options.volume = "data";
     options.host = name;
     options.wall = [&world] { return world.clock().now().since_boot.count(); };
     client = std::make_unique<Client>(*net_, world, world.rng(), kernel, std::move(options));

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "dfs/meta/fsck.h"
+
 namespace dfs::client::testing {
 
 using base::Error;
@@ -55,6 +57,8 @@ std::string ClientSim::run() {
   rig_.network.faults.link_break = options_.link_break;
   for (int i = 0; i < options_.operations; ++i) {
     std::string wrong = step();
+    if (wrong.empty() && options_.snapshots && below(25) == 0) wrong = take_snapshot();
+    if (options_.snapshots && !snapshots_.empty() && below(60) == 0) remove_snapshot();
     if (!storage_->complaint().empty()) wrong += storage_->complaint();
     if (!wrong.empty()) return wrong + "\n" + trace_;
   }
@@ -75,8 +79,67 @@ std::string ClientSim::run() {
   }
   Actor last(rig_.world, rig_.network, "last", {{"meta", 7861}});
   if (const Result<Nothing> started = last.start(); !started) return say("start", started.error());
-  const std::string wrong = check_tree(last);
+  std::string wrong = check_tree(last);
+  if (wrong.empty()) wrong = check_snapshots();
+  const meta::FsckReport report = meta::check_state(*rig_.state);
+  if (wrong.empty() && report.wrong > 0) wrong = report.problems.front();
   return wrong.empty() ? wrong : "after all have gone: " + wrong + "\n" + trace_;
+}
+
+namespace {
+
+// Names of one file stay names of one file.
+Node copy_of(const Node& node, std::map<Node, Node>& copies) {
+  Node& copy = copies[node];
+  if (copy) return copy;
+  copy = std::make_shared<Node::element_type>(*node);
+  const Node made = copy;  // the map may move
+  for (auto& [name, child] : made->names) child = copy_of(child, copies);
+  return made;
+}
+
+}  // namespace
+
+std::string ClientSim::take_snapshot() {
+  const std::string name = "s" + std::to_string(snapshots_made_++);
+  trace_ += "\n(snapshot " + name + ")";
+  std::optional<Result<std::string>> answer;
+  rig_.server->snapshot({"data", name, 1},
+                        [&](Result<std::string> got) { answer.emplace(std::move(got)); });
+  if (!rig_.world.run_until([&] { return answer.has_value(); }, std::chrono::minutes(1)))
+    return "the snapshot does not end";
+  if (!*answer) return say("snapshot", answer->error());
+  const auto made = meta::decode_answer<meta::VolumeRecord>(**answer);
+  if (!made) return say("snapshot", made.error());
+  std::map<Node, Node> copies;
+  Model& kept = snapshots_[name];
+  kept = model_;
+  kept.root = copy_of(model_.root, copies);
+  return {};
+}
+
+void ClientSim::remove_snapshot() {
+  auto gone = snapshots_.begin();
+  std::advance(gone, static_cast<std::ptrdiff_t>(below(snapshots_.size())));
+  trace_ += "\n(remove snapshot " + gone->first + ")";
+  rig_.run(meta::RemoveVolumeCommand{"data@" + gone->first});
+  snapshots_.erase(gone);
+}
+
+std::string ClientSim::check_snapshots() {
+  for (const auto& [name, shows] : snapshots_) {
+    Options options;
+    options.volume = "data@" + name;
+    Actor reader(rig_.world, rig_.network, "reader-" + name, {{"meta", 7861}}, options);
+    if (const Result<Nothing> started = reader.start(); !started)
+      return say("start " + name, started.error());
+    model_ = shows;
+    const std::string wrong = check_tree(reader);
+    if (!wrong.empty()) return "snapshot " + name + ": " + wrong;
+    if (const Result<Nothing> stopped = reader.stop(); !stopped)
+      return say("stop " + name, stopped.error());
+  }
+  return {};
 }
 
 Node ClientSim::random_folder() {

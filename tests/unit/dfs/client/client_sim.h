@@ -19,6 +19,7 @@ struct SimOptions {
   bool restarts = false;       // of the metadata server
   bool kernels_forget = true;  // false: a planted mistake
   std::size_t inodes_max = 50'000;
+  bool snapshots = false;  // made and removed now and then, and looked at in the end
 };
 
 class ClientSim {
@@ -37,6 +38,9 @@ class ClientSim {
     Place file;
   };
   std::string step();
+  std::string take_snapshot();
+  void remove_snapshot();
+  std::string check_snapshots();
   std::string check_tree(Actor& actor);
   std::string check_node(Actor& actor, const Node& node, InodeNumber inode,
                          const std::string& path);
@@ -60,6 +64,8 @@ class ClientSim {
   std::vector<std::unique_ptr<Actor>> actors_;
   Model model_;
   std::vector<Open> opens_;
+  std::map<std::string, Model> snapshots_;  // what each must show
+  std::size_t snapshots_made_ = 0;
   std::string trace_;
 };
 

@@ -42,6 +42,12 @@ TEST(ClientSimulation, three_clients_and_links_that_break) {
 TEST(ClientSimulation, metadata_servers_that_come_and_go) {
   check_seeds({.clients = 2, .link_break = 0.001, .restarts = true}, 40);
 }
+TEST(ClientSimulation, snapshots_show_what_was_while_clients_go_on) {
+  check_seeds({.clients = 2, .snapshots = true}, 40);
+}
+TEST(ClientSimulation, snapshots_while_links_break_and_metadata_servers_come_and_go) {
+  check_seeds({.clients = 3, .link_break = 0.001, .restarts = true, .snapshots = true}, 40);
+}
 TEST(ClientSimulation, a_cache_that_is_too_small) {
   check_seeds({.clients = 2, .inodes_max = 6}, 40);
 }
