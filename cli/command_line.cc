@@ -481,6 +481,9 @@ constexpr Example kExamples[] = {
     {"container promote", "gestalt container promote web /acme.eng/shop/production"},
     {"diff", "gestalt diff -f shop/web.yaml"},
     {"context", "gestalt context /acme.eng/shop/test"},
+    {"dfs snapshot create", "gestalt dfs snapshot create data before-upgrade"},
+    {"dfs snapshot list", "gestalt dfs snapshot list data --json"},
+    {"dfs snapshot restore", "gestalt dfs snapshot restore data before-upgrade"},
     {"node show", "gestalt node show"},
     {"node preflight",
      "gestalt node preflight --peer n2 --peer n3\n"

@@ -47,12 +47,44 @@ void add_dfs_volume_commands(CLI::App* dfs, Choice& choice) {
   });
 }
 
+void add_dfs_snapshot_commands(CLI::App* dfs, Choice& choice) {
+  using Run = Status (*)(const Session&, const std::string&, const std::string&);
+  struct Row {
+    const char* verb;
+    const char* about;
+    Run run;
+  };
+  constexpr Row kRows[] = {
+      {"create", "What the volume is now, to be mounted as VOLUME@NAME", dfs_snapshot_create},
+      {"rm", "Remove a snapshot", dfs_snapshot_remove},
+      {"restore", "Take a volume that nobody has mounted back to a snapshot", dfs_snapshot_restore},
+  };
+  CLI::App* snapshot = dfs->add_subcommand("snapshot", "Snapshots of volumes");
+  snapshot->require_subcommand(1);
+  auto volume = std::make_shared<std::string>();
+  auto name = std::make_shared<std::string>();
+  for (const Row& row : kRows) {
+    CLI::App* verb = snapshot->add_subcommand(row.verb, row.about);
+    verb->add_option("volume", *volume, "Volume")->required();
+    verb->add_option("name", *name, "Snapshot")->required();
+    verb->callback([&choice, volume, name, run = row.run] {
+      choice.set([&choice, volume, name, run] { return run(choice.session, *volume, *name); });
+    });
+  }
+  CLI::App* list = snapshot->add_subcommand("list", "A volume's snapshots");
+  list->add_option("volume", *volume, "Volume")->required();
+  list->callback([&choice, volume] {
+    choice.set([&choice, volume] { return dfs_snapshot_list(choice.session, *volume); });
+  });
+}
+
 }  // namespace
 
 void add_dfs_commands(CLI::App& app, Choice& choice) {
   CLI::App* dfs = app.add_subcommand("dfs", "The distributed file system");
   dfs->require_subcommand(1);
   add_dfs_volume_commands(dfs, choice);
+  add_dfs_snapshot_commands(dfs, choice);
   dfs->add_subcommand("status", "Who leads, what is at risk, who has volumes open")
       ->callback([&choice] { choice.set([&choice] { return dfs_status(choice.session); }); });
   dfs->add_subcommand("fsck", "Check the metadata of the last checkpoint")->callback([&choice] {

@@ -107,6 +107,68 @@ Status dfs_volume_quota(const Session& session, const VolumeOptions& options) {
   });
 }
 
+namespace {
+
+std::string snapshots_of(const std::string& volume, const std::string& name = "") {
+  const std::string path = path_of(volume) + "/snapshots";
+  return name.empty() ? path : path + "/" + encode_id(name);
+}
+
+void print_snapshots(const Session& session, const Json& snapshots) {
+  Table table(
+      {{"NAME"}, {"CREATED"}, {"USED", Align::right}, {"FILES", Align::right}, {"MOUNT AS"}});
+  for (const Json& snapshot : snapshots) {
+    table.add({{text(snapshot, "name")},
+               {text(snapshot, "created")},
+               {format_bytes(snapshot.value("used_bytes", 0.0))},
+               {text(snapshot, "used_inodes")},
+               {text(snapshot, "mount")}});
+  }
+  session.out << table.render(session.style);
+}
+
+}  // namespace
+
+Status dfs_snapshot_create(const Session& session, const std::string& volume,
+                           const std::string& name) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    const Json made = TRY(api.post(snapshots_of(volume), {{"name", name}}));
+    if (session.json) {
+      session.print_json(made);
+    } else {
+      print_snapshots(session, Json::array({made}));
+    }
+    return Status::ok;
+  });
+}
+
+Status dfs_snapshot_list(const Session& session, const std::string& volume) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    const Json reply = TRY(api.get(snapshots_of(volume)));
+    if (session.json) {
+      session.print_json(reply);
+    } else {
+      print_snapshots(session, reply.value("snapshots", Json::array()));
+    }
+    return Status::ok;
+  });
+}
+
+Status dfs_snapshot_remove(const Session& session, const std::string& volume,
+                           const std::string& name) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    TRY(api.del(snapshots_of(volume, name)));
+    return Status::ok;
+  });
+}
+
+Status dfs_snapshot_restore(const Session& session, const std::string& volume,
+                            const std::string& name) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    return show(session, TRY(api.post(snapshots_of(volume, name) + "/restore", Json::object())));
+  });
+}
+
 Status dfs_status(const Session& session) {
   return with_api(session, [&](Api& api) -> Result<Status> {
     const Json reply = TRY(api.get("/dfs/v1/status"));

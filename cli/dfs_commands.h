@@ -21,6 +21,14 @@ Status dfs_volume_list(const Session& session);
 Status dfs_volume_show(const Session& session, const std::string& name);
 Status dfs_volume_remove(const Session& session, const std::string& name);
 Status dfs_volume_quota(const Session& session, const VolumeOptions& options);
+// `gestalt dfs snapshot …`
+Status dfs_snapshot_create(const Session& session, const std::string& volume,
+                           const std::string& name);
+Status dfs_snapshot_list(const Session& session, const std::string& volume);
+Status dfs_snapshot_remove(const Session& session, const std::string& volume,
+                           const std::string& name);
+Status dfs_snapshot_restore(const Session& session, const std::string& volume,
+                            const std::string& name);
 Status dfs_status(const Session& session);
 // Fails when something is wrong.
 Status dfs_fsck(const Session& session);

@@ -15,3 +15,20 @@ TEST(DfsCommandLine, volumes_are_listed_with_what_is_used_of_them) {
   LONGS_EQUAL(0, run({"dfs", "volume", "list"}));
   STRCMP_CONTAINS("data  2 KiB      -      3  posix             2", out.str().c_str());
 }
+
+TEST(DfsCommandLine, snapshots_are_made_listed_removed_and_gone_back_to) {
+  FakeDaemon meta(folder / "dfs-meta.sock");
+  const std::string made =
+      R"({"name":"s1","volume":"data","mount":"data@s1","created":"2026-01-02T03:04:05Z","used_bytes":4096,"used_inodes":3})";
+  meta.answer("POST /dfs/v1/volumes/data/snapshots", made);
+  meta.answer("GET /dfs/v1/volumes/data/snapshots", R"({"snapshots":[)" + made + "]}");
+  meta.answer("DELETE /dfs/v1/volumes/data/snapshots/s1", "");
+  meta.answer("POST /dfs/v1/volumes/data/snapshots/s1/restore", R"({"name":"data"})");
+  LONGS_EQUAL(0, run({"dfs", "snapshot", "create", "data", "s1"}));
+  STRCMP_CONTAINS("data@s1", out.str().c_str());
+  LONGS_EQUAL(0, run({"dfs", "snapshot", "list", "data"}));
+  STRCMP_CONTAINS("s1    2026-01-02T03:04:05Z", out.str().c_str());
+  LONGS_EQUAL(0, run({"dfs", "snapshot", "restore", "data", "s1"}));
+  LONGS_EQUAL(0, run({"dfs", "snapshot", "rm", "data", "s1"}));
+  LONGS_EQUAL(2, run({"dfs", "snapshot", "create", "data"}));
+}
