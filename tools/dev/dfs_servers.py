@@ -49,7 +49,7 @@ class Servers:
             self._configure(name)
         for name in self.meta_names:
             self.start_meta(name)
-        self._wait("a metadata server that leads", lambda: self.leader() is not None)
+        self.wait_leader()
         for name in self.names:
             self.start_storage(name)
         self.wait_whole()
@@ -120,11 +120,11 @@ class Servers:
         except subprocess.TimeoutExpired:
             return True
 
-    def mount(self, folder, options=()):
-        """Mounts the volume at a folder of the scratch folder; returns where."""
+    def mount(self, folder, options=(), volume=VOLUME):
+        """Mounts the volume, or another, at a folder of the scratch folder; returns where."""
         place = self.box.folder / folder
         place.mkdir(exist_ok=True)
-        source = ",".join(self.address[name] for name in self.meta_names) + f":/{VOLUME}"
+        source = ",".join(self.address[name] for name in self.meta_names) + f":/{volume}"
         argv = [self.programs / "fuse/gestalt-dfs-mount", source, place, "-f"]
         if options:
             argv += ["-o", ",".join(options)]
@@ -161,6 +161,9 @@ class Servers:
             if status and status["is_primary"]:
                 return name
         return None
+
+    def wait_leader(self, seconds=READY_SECONDS):
+        self._wait("a metadata server that leads", lambda: self.leader() is not None, seconds)
 
     def _alive(self):
         listed = self.ask(self.leader(), "GET", "/dfs/v1/devices") or {"devices": []}

@@ -5,8 +5,8 @@ import argparse
 import say
 from say import Failure
 from shows import (appliance_show, daemon_restart, deny, dfs_bench, dfs_databases, dfs_faults, dfs_fencing, dfs_fuzz, dfs_posix, dfs_power,
-                   dfs_scale, dfs_sim, firewall, fog_shapes, frame, heal, rollout, services_conformance, services_fuzz, services_properties,
-                   services_routes, services_speed, start_cost)
+                   dfs_scale, dfs_sim, dfs_snapshots, firewall, fog_shapes, frame, heal, rollout, services_conformance, services_fuzz,
+                   services_properties, services_routes, services_speed, start_cost)
 
 SHOWS = {
     "appliance": appliance_show,
@@ -21,6 +21,7 @@ SHOWS = {
     "dfs-power": dfs_power,
     "dfs-scale": dfs_scale,
     "dfs-sim": dfs_sim,
+    "dfs-snapshots": dfs_snapshots,
     "firewall": firewall,
     "fog-shapes": fog_shapes,
     "heal": heal,
