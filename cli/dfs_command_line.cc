@@ -78,6 +78,36 @@ void add_dfs_snapshot_commands(CLI::App* dfs, Choice& choice) {
   });
 }
 
+void add_dfs_device_commands(CLI::App* dfs, Choice& choice) {
+  CLI::App* device = dfs->add_subcommand("device", "Storage servers and their devices");
+  device->require_subcommand(1);
+  device->add_subcommand("list", "All of them")->callback([&choice] {
+    choice.set([&choice] { return dfs_device_list(choice.session); });
+  });
+  auto node = std::make_shared<std::string>();
+  CLI::App* forget =
+      device->add_subcommand("rm", "Forget a storage server that no chunk group counts on");
+  forget->add_option("node", *node, "As `dfs device list` names it")->required();
+  forget->callback([&choice, node] {
+    choice.set([&choice, node] { return dfs_device_forget(choice.session, *node); });
+  });
+  CLI::App* scrub = dfs->add_subcommand("scrub", "Reading all that this node's device holds");
+  scrub->require_subcommand(1);
+  struct Row {
+    const char* verb;
+    const char* about;
+    ScrubVerb what;
+  };
+  constexpr Row kRows[] = {{"status", "How far it is, and what it found", ScrubVerb::status},
+                           {"start", "Begin now", ScrubVerb::start},
+                           {"stop", "End the one under way", ScrubVerb::stop}};
+  for (const Row& row : kRows) {
+    scrub->add_subcommand(row.verb, row.about)->callback([&choice, what = row.what] {
+      choice.set([&choice, what] { return dfs_scrub(choice.session, what); });
+    });
+  }
+}
+
 }  // namespace
 
 void add_dfs_commands(CLI::App& app, Choice& choice) {
@@ -85,6 +115,7 @@ void add_dfs_commands(CLI::App& app, Choice& choice) {
   dfs->require_subcommand(1);
   add_dfs_volume_commands(dfs, choice);
   add_dfs_snapshot_commands(dfs, choice);
+  add_dfs_device_commands(dfs, choice);
   dfs->add_subcommand("status", "Who leads, what is at risk, who has volumes open")
       ->callback([&choice] { choice.set([&choice] { return dfs_status(choice.session); }); });
   dfs->add_subcommand("fsck", "Check the metadata of the last checkpoint")->callback([&choice] {

@@ -12,13 +12,13 @@ using base::Json;
 using base::Result;
 
 template <class Run>
-Status with_api(const Session& session, const Run& run) {
+Status with_api(const Session& session, const Run& run, Daemon daemon = Daemon::dfs) {
   const auto all = [&]() -> Result<Status> {
-    Api api = TRY(Api::make(session, Daemon::dfs));
+    Api api = TRY(Api::make(session, daemon));
     return run(api);
   };
   const Result<Status> outcome = all();
-  return outcome ? *outcome : report(session, Daemon::dfs, outcome.error());
+  return outcome ? *outcome : report(session, daemon, outcome.error());
 }
 
 std::string text(const Json& object, const char* field) {
@@ -167,6 +167,59 @@ Status dfs_snapshot_restore(const Session& session, const std::string& volume,
   return with_api(session, [&](Api& api) -> Result<Status> {
     return show(session, TRY(api.post(snapshots_of(volume, name) + "/restore", Json::object())));
   });
+}
+
+Status dfs_device_list(const Session& session) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    const Json reply = TRY(api.get("/dfs/v1/devices"));
+    if (session.json) {
+      session.print_json(reply);
+      return Status::ok;
+    }
+    Table table({{"NODE"}, {"ADDRESS"}, {"STATE"}, {"SIZE", Align::right}, {"FREE", Align::right}});
+    for (const Json& device : reply.value("devices", Json::array())) {
+      const bool is_alive = device.value("alive", false);
+      table.add({{text(device, "node")},
+                 {text(device, "address") + ":" + text(device, "port")},
+                 {is_alive ? "alive" : "silent", is_alive ? Tone::good : Tone::bad},
+                 {format_bytes(device.value("capacity_bytes", 0.0))},
+                 {format_bytes(device.value("free_bytes", 0.0))}});
+    }
+    session.out << table.render(session.style);
+    return Status::ok;
+  });
+}
+
+Status dfs_device_forget(const Session& session, const std::string& node) {
+  return with_api(session, [&](Api& api) -> Result<Status> {
+    TRY(api.del("/dfs/v1/devices/" + encode_id(node)));
+    return Status::ok;
+  });
+}
+
+Status dfs_scrub(const Session& session, ScrubVerb verb) {
+  const auto run = [&](Api& api) -> Result<Status> {
+    const auto ask = [&]() -> Result<Json> {
+      switch (verb) {
+        case ScrubVerb::start: return api.post("/v1/scrub", Json::object());
+        case ScrubVerb::stop: return api.del("/v1/scrub");
+        case ScrubVerb::status: break;
+      }
+      return api.get("/v1/scrub");
+    };
+    const Json scrub = TRY(ask());
+    if (session.json) {
+      session.print_json(scrub);
+    } else {
+      session.out << (scrub.value("running", false) ? "under way" : "not under way") << ", "
+                  << text(scrub, "groups_done") << " of " << text(scrub, "groups")
+                  << " chunk groups, " << format_bytes(scrub.value("bytes", 0.0)) << " read, "
+                  << text(scrub, "blocks_bad") << " blocks bad, " << text(scrub, "blocks_lost")
+                  << " lost; " << text(scrub, "runs") << " whole runs\n";
+    }
+    return scrub.value("blocks_lost", std::uint64_t{0}) == 0 ? Status::ok : Status::failed;
+  };
+  return with_api(session, run, Daemon::storage);
 }
 
 Status dfs_status(const Session& session) {

@@ -29,6 +29,12 @@ Status dfs_snapshot_remove(const Session& session, const std::string& volume,
                            const std::string& name);
 Status dfs_snapshot_restore(const Session& session, const std::string& volume,
                             const std::string& name);
+// `gestalt dfs device …`
+Status dfs_device_list(const Session& session);
+Status dfs_device_forget(const Session& session, const std::string& node);
+// `gestalt dfs scrub …`, of the storage server on this node.
+enum class ScrubVerb { status, start, stop };
+Status dfs_scrub(const Session& session, ScrubVerb verb);
 Status dfs_status(const Session& session);
 // Fails when something is wrong.
 Status dfs_fsck(const Session& session);

@@ -32,3 +32,21 @@ TEST(DfsCommandLine, snapshots_are_made_listed_removed_and_gone_back_to) {
   LONGS_EQUAL(0, run({"dfs", "snapshot", "rm", "data", "s1"}));
   LONGS_EQUAL(2, run({"dfs", "snapshot", "create", "data"}));
 }
+
+TEST(DfsCommandLine, a_scrub_that_found_lost_blocks_is_status_1) {
+  FakeDaemon storage(folder / "dfs-storage.sock");
+  storage.answer("GET /v1/scrub", R"({"running":false,"runs":1,"bytes":4096,"blocks_bad":2,
+      "blocks_lost":0,"groups":8,"groups_done":8})");
+  LONGS_EQUAL(0, run({"dfs", "scrub", "status"}));
+  STRCMP_CONTAINS("not under way, 8 of 8 chunk groups", out.str().c_str());
+  storage.answer("POST /v1/scrub", R"({"running":true,"blocks_lost":1})");
+  LONGS_EQUAL(1, run({"dfs", "scrub", "start"}));
+}
+
+TEST(DfsCommandLine, devices_are_shown_with_their_state) {
+  FakeDaemon meta(folder / "dfs-meta.sock");
+  meta.answer("GET /dfs/v1/devices", R"({"devices":[{"node":"d1","address":"10.0.0.1","port":7863,
+      "alive":false,"capacity_bytes":1024,"free_bytes":512}]})");
+  LONGS_EQUAL(0, run({"dfs", "device", "list"}));
+  STRCMP_CONTAINS("d1    10.0.0.1:7863  silent", out.str().c_str());
+}
