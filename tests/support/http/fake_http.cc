@@ -22,6 +22,7 @@ FakeHttp::FakeHttp(std::string what, Answer answer)
   thread_ = std::thread([this, &ready] {
     auto loop = sys::EventLoop::make();
     CHECK_THAT(loop.has_value());
+    loop_ = *std::move(loop);
     sys::WorkerPool workers({.threads = 1});
     rest::Metrics metrics;
     Anybody anybody;
@@ -37,12 +38,11 @@ FakeHttp::FakeHttp(std::string what, Answer answer)
                  {.body_max = 16 << 20}});
     }
     auto server =
-        rest::Server::make({**loop, workers, anybody, metrics}, table, {rest::ListenerOptions{}});
+        rest::Server::make({*loop_, workers, anybody, metrics}, table, {rest::ListenerOptions{}});
     CHECK_THAT(server.has_value());
     port_ = (*server)->port();
-    loop_ = loop->get();
     ready.set_value();
-    CHECK_THAT((*loop)->run().has_value());
+    CHECK_THAT(loop_->run().has_value());
   });
   ready.get_future().wait();
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -42,6 +43,7 @@ class FakeHttp {
   std::vector<std::string> complaints_;
   bool away_ = false;
   std::uint16_t port_ = 0;
-  sys::EventLoop* loop_ = nullptr;
+  // Made by the thread; ends here, since who stops a loop still uses it.
+  std::unique_ptr<sys::EventLoop> loop_;
   std::thread thread_;
 };

@@ -22,6 +22,7 @@ FakeDaemon::FakeDaemon(const std::filesystem::path& socket) {
   thread_ = std::thread([this, &ready, socket] {
     auto loop = sys::EventLoop::make();
     CHECK_THAT(loop.has_value());
+    loop_ = *std::move(loop);
     sys::WorkerPool workers({.threads = 1});
     rest::Metrics metrics;
     RootOnly authenticator;
@@ -36,12 +37,11 @@ FakeDaemon::FakeDaemon(const std::filesystem::path& socket) {
                  "",
                  {}});
     }
-    auto server = rest::Server::make({**loop, workers, authenticator, metrics}, table,
+    auto server = rest::Server::make({*loop_, workers, authenticator, metrics}, table,
                                      {{.unix_path = socket.string()}});
     CHECK_THAT(server.has_value());
-    loop_ = loop->get();
     ready.set_value();
-    CHECK_THAT((*loop)->run().has_value());
+    CHECK_THAT(loop_->run().has_value());
     held_.clear();
   });
   ready.get_future().wait();

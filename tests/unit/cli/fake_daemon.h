@@ -42,6 +42,7 @@ class FakeDaemon {
   std::vector<Canned> canned_;
   std::vector<std::string> asked_;
   std::vector<std::shared_ptr<rest::ByteStream>> held_;
-  sys::EventLoop* loop_ = nullptr;
+  // Made by the thread; ends here, since who stops a loop still uses it.
+  std::unique_ptr<sys::EventLoop> loop_;
   std::thread thread_;
 };

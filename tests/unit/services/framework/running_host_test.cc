@@ -3,6 +3,7 @@
 
 #include <CppUTest/TestHarness.h>
 
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "services/framework/call.h"
@@ -29,7 +30,8 @@ struct Listener final : Service {
         --failures;
         return base::Error{base::Code::unavailable, "not now", "connect_failed"};
       }
-      told.push_back(event);
+      const std::lock_guard lock(mutex_);
+      told_.push_back(event);
       return {};
     });
     host.add_runner("listener.fail", [this](TaskRun&) -> base::Result<TaskEnd> {
@@ -40,7 +42,14 @@ struct Listener final : Service {
   }
   std::atomic<int> failures{0};
   std::atomic<int> attempts{0};
-  std::vector<Event> told;
+  std::vector<Event> told() {
+    const std::lock_guard lock(mutex_);
+    return told_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Event> told_;  // under mutex_
 };
 
 std::vector<std::unique_ptr<Service>> two(Listener*& listener) {
@@ -71,22 +80,22 @@ TEST_GROUP(RunningHost) {
 
 TEST(RunningHost, subscribers_are_told_in_order_with_who_and_where) {
   for (int i = 0; i < 20; ++i) make_note("note " + std::to_string(i));
-  rig.until([&] { return listener->told.size() >= 20; });
+  rig.until([&] { return listener->told().size() >= 20; });
   rig.drain();
-  CHECK_EQUAL(20U, listener->told.size());
+  CHECK_EQUAL(20U, listener->told().size());
   for (int i = 0; i < 20; ++i) {
-    CHECK(Json::parse(listener->told[i].payload)["text"] == "note " + std::to_string(i));
+    CHECK(Json::parse(listener->told()[i].payload)["text"] == "note " + std::to_string(i));
   }
-  CHECK(listener->told[0].org_fqon == "acme");
-  CHECK(listener->told[0].account_id == "alice");
+  CHECK(listener->told()[0].org_fqon == "acme");
+  CHECK(listener->told()[0].account_id == "alice");
 }
 
 TEST(RunningHost, a_subscriber_that_fails_is_told_again_and_loses_nothing) {
   listener->failures = 3;
   for (int i = 0; i < 5; ++i) make_note("note " + std::to_string(i));
-  rig.until([&] { return listener->told.size() >= 5; });
+  rig.until([&] { return listener->told().size() >= 5; });
   for (int i = 0; i < 5; ++i) {
-    CHECK(Json::parse(listener->told[i].payload)["text"] == "note " + std::to_string(i));
+    CHECK(Json::parse(listener->told()[i].payload)["text"] == "note " + std::to_string(i));
   }
 }
 
@@ -98,7 +107,7 @@ TEST(RunningHost, a_service_acts_by_itself_in_a_transaction_like_a_callers) {
                                  task = TRY(call.task({.verb = "sweep", .resource = "notes"}, {}));
                                  return {};
                                }));
-  rig.until([&] { return listener->told.size() == 1; });
+  rig.until([&] { return listener->told().size() == 1; });
   CHECK(load(task).status == "pending");
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <future>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -16,15 +17,15 @@ class HttpFront {
     thread_ = std::thread([this, &ready, &host] {
       auto loop = sys::EventLoop::make();
       CHECK_THAT(loop.has_value());
+      loop_ = *std::move(loop);
       sys::WorkerPool workers({.threads = 2});
       rest::Metrics metrics;
       NobodyKnown authenticator;
-      auto server = rest::Server::make({**loop, workers, authenticator, metrics}, host.table(),
+      auto server = rest::Server::make({*loop_, workers, authenticator, metrics}, host.table(),
                                        {{.address = "127.0.0.1", .port = 0}});
       CHECK_THAT(server.has_value());
-      loop_ = loop->get();
       ready.set_value((*server)->port());
-      CHECK_THAT((*loop)->run().has_value());
+      CHECK_THAT(loop_->run().has_value());
     });
     port_ = ready.get_future().get();
   }
@@ -46,6 +47,7 @@ class HttpFront {
     }
   };
   std::uint16_t port_ = 0;
-  sys::EventLoop* loop_ = nullptr;
+  // Made by the thread; ends here, since who stops a loop still uses it.
+  std::unique_ptr<sys::EventLoop> loop_;
   std::thread thread_;
 };
