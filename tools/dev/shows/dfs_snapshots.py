@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Snapshots on real processes: what was acknowledged before is in them, what came after is not, they stay while servers die and other
 snapshots go, and a volume is taken back to one."""
+import contextlib
 import hashlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import dfs_servers
@@ -72,6 +75,35 @@ def change(place, small, big, turn):
     os.sync()
 
 
+class Writer:
+    """WRITER inside the sandbox; `acknowledged` is the last number it has said."""
+
+    def __init__(self, box, path):
+        self.acknowledged = 0
+        # A session of its own: what enters the sandbox forks, and both have to go.
+        self.process = subprocess.Popen(box.inside([sys.executable, "-c", WRITER, path]), stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.acknowledged = int(line)
+
+    def wait_for(self, number):
+        end = time.monotonic() + 30
+        while self.acknowledged < number:
+            if time.monotonic() > end:
+                raise Failure(f"the writer has written {self.acknowledged} numbers, not {number}")
+            time.sleep(0.02)
+
+    def stop(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.reader.join()  # its end has no writer any more
+        self.process.wait()
+
+
 class Volume:
     def __init__(self, servers):
         self.servers, self.box, self.base = servers, servers.box, f"/dfs/v1/volumes/{dfs_servers.VOLUME}/snapshots"
@@ -102,6 +134,33 @@ def run_inside(box, function, *arguments):
     box.output([sys.executable, "-c", code], timeout=300)
 
 
+def compare(report, servers, volume, mount, writer, first, small, big):
+    """Two snapshots while somebody writes, before and after a kill and a removal; gives what the second has."""
+    writer.wait_for(20)
+    before = writer.acknowledged
+    report.figure("a snapshot under load takes", volume.snapshot("one"), "s", at_most=5)
+    run_inside(servers.box, "change", mount, small, big, 1)
+    second = manifest(servers.box, mount)
+    volume.snapshot("two")
+    run_inside(servers.box, "change", mount, small, big, 2)
+    third = manifest(servers.box, mount)
+    report.figure("the first snapshot is as the volume was", volume.at("one") == first, exactly=True)
+    report.figure("the second one too", volume.at("two") == second, exactly=True)
+    numbers = numbers_at(servers, "one")
+    report.figure("acknowledged before the snapshot and not in it", max(0, before - len(numbers)), exactly=0)
+    report.figure("what is in it is a beginning", numbers == list(range(1, len(numbers) + 1)), exactly=True)
+    say.note("killing the metadata server that leads")
+    leader = servers.leader()
+    servers.signal(leader, "meta", "KILL")
+    servers.wait_leader()
+    report.figure("the same after its death", (volume.at("one"), volume.at("two"), manifest(servers.box, mount)) == (first, second, third),
+                  exactly=True)
+    servers.start_meta(leader)
+    volume.remove("one")
+    report.figure("the second one after the first was removed", volume.at("two") == second, exactly=True)
+    return second
+
+
 def show(report):
     small, big = (60, 3) if report.smoke else (1000, 12)
     dfs_servers.prepare()
@@ -111,32 +170,11 @@ def show(report):
         volume = Volume(servers)
         run_inside(box, "fill", mount, small, big)
         first = manifest(box, mount)
-        writer = subprocess.Popen(box.inside([sys.executable, "-c", WRITER, mount / "numbers"]), stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, text=True)
-        for _ in range(20):
-            before = int(writer.stdout.readline())
-        report.figure("a snapshot under load takes", volume.snapshot("one"), "s", at_most=5)
-        run_inside(box, "change", mount, small, big, 1)
-        second = manifest(box, mount)
-        volume.snapshot("two")
-        run_inside(box, "change", mount, small, big, 2)
-        third = manifest(box, mount)
-        report.figure("the first snapshot is as the volume was", volume.at("one") == first, exactly=True)
-        report.figure("the second one too", volume.at("two") == second, exactly=True)
-        numbers = numbers_at(servers, "one")
-        report.figure("acknowledged before the snapshot and not in it", max(0, before - len(numbers)), exactly=0)
-        report.figure("what is in it is a beginning", numbers == list(range(1, len(numbers) + 1)), exactly=True)
-        say.note("killing the metadata server that leads")
-        leader = servers.leader()
-        servers.signal(leader, "meta", "KILL")
-        servers.wait_leader()
-        report.figure("the same after its death", (volume.at("one"), volume.at("two"), manifest(box, mount)) == (first, second, third),
-                      exactly=True)
-        servers.start_meta(leader)
-        volume.remove("one")
-        report.figure("the second one after the first was removed", volume.at("two") == second, exactly=True)
-        writer.kill()
-        writer.wait()
+        writer = Writer(box, mount / "numbers")
+        try:
+            second = compare(report, servers, volume, mount, writer, first, small, big)
+        finally:
+            writer.stop()
         servers.unmount("mnt")
         servers.ask(servers.leader(), "POST", f"{volume.base}/two/restore", {})
         mount = servers.mount("mnt")
