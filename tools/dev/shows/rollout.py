@@ -92,6 +92,10 @@ class Watcher:
         return self
 
     def __exit__(self, *_):
+        # After a quick change it looks for a little longer: what follows is within the bounds as well.
+        end = time.monotonic() + 10
+        while min(len(source.samples) for source in self.sources) < SAMPLES_MIN and time.monotonic() < end:
+            self._stop.wait(0.02)
         self._stop.set()
         for thread in self._threads:
             thread.join()

@@ -20,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kSeccompProbe = "/usr/libexec/gestalt-test/seccomp_probe";
 constexpr const char* kOciStart = "/usr/libexec/gestalt-test/gestalt-oci-start";
 
 void run(std::vector<std::string> argv) {
@@ -39,6 +40,7 @@ void make_image(const fs::path& folder) {
     fs::create_directories(root / each);
   }
   fs::copy_file("/bin/busybox", root / "bin/busybox");
+  fs::copy_file(kSeccompProbe, root / "bin/seccomp_probe");
   for (const char* each : {"sh", "httpd", "sleep", "touch", "true", "cat", "id", "head", "tail",
                            "mount", "unshare", "test", "grep", "chown"}) {
     fs::create_symlink("busybox", root / "bin" / each);

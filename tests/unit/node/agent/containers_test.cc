@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/sys/process.h"
 #include "tests/support/check_result.h"
 #include "tests/unit/node/agent/container_rig.h"
 
@@ -54,6 +55,22 @@ TEST(Containers, a_container_answers_and_is_confined) {
   }
   CHECK(link_of(pid, "net") == link_of(getpid(), "net"));
   CHECK(peers.has_netfw_call("PUT a healthy " + std::to_string(port)));
+}
+
+TEST(Containers, the_filter_of_system_calls_refuses_what_nobody_needs) {
+  // Outside of a container the kernel answers otherwise, so that the probe can tell.
+  const auto outside =
+      UNWRAP(sys::run({.argv = {"/usr/libexec/gestalt-test/seccomp_probe"}, .environment = {}}));
+  CHECK(outside.status != 0);
+  spec.argv = {"/bin/seccomp_probe"};
+  wish("a", port);
+  apply();
+  run_until(*loop, [&] {
+    const auto* status = peers.last("a");
+    return status != nullptr && node::api::is_terminal(status->state);
+  });
+  LONGS_EQUAL(0, peers.last("a")->exit_status);  // otherwise the number of the call, see there
+  CHECK(peers.last("a")->state == InstanceState::finished);
 }
 
 TEST(Containers, limits_are_effective_and_so_not_reported) {

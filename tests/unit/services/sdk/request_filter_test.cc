@@ -3,34 +3,22 @@
 #include "services/sdk/request_filter.h"
 
 #include "common/base/json.h"
-#include "tests/unit/services/security/front.h"
+#include "tests/unit/services/sdk/rig.h"
 
 using rest::Method;
 
-TEST_GROUP_BASE(RequestFilter, SecurityRig) {
-  std::unique_ptr<HttpFront> front;
-  std::unique_ptr<sdk::SecurityClient> client;
+namespace {
 
-  void setup() override {
-    SecurityRig::setup();
-    make_cast();
-    front = std::make_unique<HttpFront>(*host);
-    const Answer key = as("ada", Method::post, "/accounts/$ada/apiKeys");
-    client = std::make_unique<sdk::SecurityClient>(
-        sdk::SecurityClient::Options{.url = front->url(),
-                                     .api_key = key.at("apiKey"),
-                                     .api_secret = base::Secret(key.at("apiSecret")),
-                                     .clock = &clock});
-  }
-  void teardown() override {
-    front.reset();
-    SecurityRig::teardown();
-  }
-  sdk::RequestFilter::Verdict look(const std::string& right, const std::string& authorization) {
+std::string reason(const sdk::Refusal& refusal) {
+  return UNWRAP(base::parse_json(refusal.body))["type"].get<std::string>();
+}
+
+}  // namespace
+
+TEST_GROUP_BASE(RequestFilter, SdkRig) {
+  using Verdict = sdk::RequestFilter::Verdict;
+  Verdict look(const std::string& right, const std::string& authorization) {
     return sdk::RequestFilter(*client, right).look(authorization);
-  }
-  static std::string reason(const sdk::Refusal& refusal) {
-    return UNWRAP(base::parse_json(refusal.body))["type"].get<std::string>();
   }
 };
 

@@ -2,31 +2,12 @@
 // The SDK against the real service over HTTP.
 #include "services/sdk/security_client.h"
 
-#include "tests/unit/services/security/front.h"
+#include "tests/unit/services/sdk/rig.h"
 
 using base::Code;
 using rest::Method;
 
-TEST_GROUP_BASE(SecurityClient, SecurityRig) {
-  std::unique_ptr<HttpFront> front;
-  std::unique_ptr<sdk::SecurityClient> client;
-
-  void setup() override {
-    SecurityRig::setup();
-    make_cast();
-    front = std::make_unique<HttpFront>(*host);
-    const Answer key = as("ada", Method::post, "/accounts/$ada/apiKeys");
-    client = std::make_unique<sdk::SecurityClient>(
-        sdk::SecurityClient::Options{.url = front->url() + "/",
-                                     .api_key = key.at("apiKey"),
-                                     .api_secret = base::Secret(key.at("apiSecret")),
-                                     .clock = &clock});
-  }
-  void teardown() override {
-    front.reset();
-    SecurityRig::teardown();
-  }
-};
+TEST_GROUP_BASE(SecurityClient, SdkRig){};
 
 TEST(SecurityClient, knows_tokens_and_keys_and_what_they_may_do) {
   must(as("ada", Method::post, "/acme/accounts/$bob/rights", R"({"grantName":"cart:*"})"), 201);
