@@ -470,7 +470,11 @@ rest::Response Pipeline::finish(Result<Reply> outcome) {
       const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait_);
       reply.headers["Retry-After"] = std::to_string(seconds.count());
     }
-    if (is_refusal(error)) host_.note_denied(audit_text("denied", reply.status, &error));
+    if (is_refusal(error)) {
+      host_.note_denied(audit_text("denied", reply.status, &error),
+                        call_.caller().is_anonymous() ? RunningHost::Refused::stranger
+                                                      : RunningHost::Refused::known);
+    }
   }
   add_explanation(reply);
   host_.add_cors(request_, reply);

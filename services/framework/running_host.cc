@@ -21,6 +21,7 @@ using base::Result;
 namespace {
 
 constexpr std::size_t kDeniedMax = 1024;
+constexpr rest::Rate kStrangersAudited{.per_second = 5, .burst = 100};
 constexpr std::size_t kExpirePerRun = 2000;
 
 struct NoOrgs final : Orgs {
@@ -118,6 +119,7 @@ RunningHost::RunningHost(Parts parts, HostOptions options)
       callers_(options_.caller_rate),
       throttled_(&parts_.metrics.counter("services_rate_exceeded_total",
                                          "Calls of accounts that called too often.")),
+      strangers_(kStrangersAudited),
       denied_lost_(&parts_.metrics.counter("services_audit_lost_total",
                                            "Refusals that were too many to be audited.")) {
   tasks_.add(std::string(kPerformRunner), [this](TaskRun& run) -> Result<TaskEnd> {
@@ -486,10 +488,12 @@ rest::Response RunningHost::handle(const rest::Request& request) {
 
 // Refusals are written behind the caller's back, several at a time, so that a flood of them costs
 // little; what does not fit is counted.
-void RunningHost::note_denied(std::string audit) {
+void RunningHost::note_denied(std::string audit, Refused who) {
   {
     const std::lock_guard lock(denied_mutex_);
-    if (denied_.size() >= kDeniedMax) return denied_lost_->add();
+    const bool is_too_often =
+        who == Refused::stranger && !strangers_.take("strangers", parts_.clock.now()).is_allowed;
+    if (is_too_often || denied_.size() >= kDeniedMax) return denied_lost_->add();
     denied_.push_back(std::move(audit));
     if (writing_denied_) return;
     writing_denied_ = true;

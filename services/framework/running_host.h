@@ -107,7 +107,10 @@ class RunningHost final : public Host {
   base::Result<void> count_call(const Caller& caller, base::Duration& wait);
   base::Result<void> begin_services();
   void wait_for_workers();
-  void note_denied(std::string audit);
+  // A refusal for the audit log. Of strangers, whose credentials serve for nothing, a few a second
+  // are kept, so that guessing does not fill the disk; the others are counted.
+  enum class Refused { known, stranger };
+  void note_denied(std::string audit, Refused who);
   void write_denied();
   void run_period(const std::shared_ptr<Period>& period);
   Dialect dialect_of(std::string_view path) const;
@@ -155,6 +158,7 @@ class RunningHost final : public Host {
   std::mutex denied_mutex_;
   std::deque<std::string> denied_;
   bool writing_denied_ = false;
+  rest::RateLimiter strangers_;  // under denied_mutex_
   rest::Counter* denied_lost_ = nullptr;
   std::atomic<bool> started_{false};
   std::size_t begun_ = 0;  // services that have begun, the first ones

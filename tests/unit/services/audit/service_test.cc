@@ -54,6 +54,20 @@ TEST(AuditAndTasks, every_mutation_and_refusal_has_its_record) {
   CHECK_EQUAL(403, rig.send("GET /audit/root/records", {.as = "bob"}).status);
 }
 
+TEST(AuditAndTasks, credentials_that_serve_for_nothing_are_recorded_up_to_a_rate) {
+  for (int i = 0; i < 300; ++i) {
+    CHECK_EQUAL(401, rig.send("GET /notes/root/notes", {.as = "wrong"}).status);
+  }
+  std::size_t count = 0;
+  rig.until([&] {
+    const Json found =
+        rig.json("GET /audit/root/records?outcome=denied&limit=1000", {.as = "alice"});
+    count = found["records"].size();
+    return count >= 100;
+  });
+  CHECK(count < 200);
+}
+
 TEST(AuditAndTasks, a_task_is_404_under_complete_until_it_is_done) {
   const std::string id = publish();
   rig.until([&] {
