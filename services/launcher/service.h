@@ -103,7 +103,7 @@ class Launcher final : public Service, public meta::ContainerRunner {
   base::Result<void> move_to(const std::string& id, Record& record, const std::string& provider);
   base::Result<Outcome> make_so(Record& record, const base::Json& wanted);
   base::Result<Outcome> refuse(const Record& record, const base::Error& why);
-  // Nothing is changed there for now: the report is what runs, with `message`.
+  // What runs there is left as it is; the report is that, with `message`.
   base::Result<Outcome> leave_as_is(const Record& record, std::string message);
   base::Result<void> leave_previous(Record& record);
   struct Found {
