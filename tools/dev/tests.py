@@ -125,7 +125,7 @@ def show_smoke():
     return ", ".join(SMOKE_SHOWS)
 
 
-SMOKE_SHOWS = ("appliance", "daemon-restart", "deny", "firewall", "rollout")
+SMOKE_SHOWS = ("appliance", "daemon-restart", "deny", "firewall", "rollout", "fog-shapes", "services-properties")
 STAGES = {
     "format": housekeeping.check_format,
     "build": everything,
