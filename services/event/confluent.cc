@@ -470,7 +470,8 @@ using rest::Method;
 #define CONSUMER "/consumers/{group}/instances/{instance}"
 
 constexpr ActionOptions<ConfluentService> kWorker{.flags = kOnWorker};
-constexpr ActionOptions<ConfluentService> kRecords{.flags = kOnWorker | kRawBody,
+constexpr ActionOptions<ConfluentService> kConsumer{.flags = kOnWorker | kBeside};
+constexpr ActionOptions<ConfluentService> kRecords{.flags = kOnWorker | kRawBody | kBeside,
                                                    .body_max = 8 << 20};
 constexpr ActionOptions<ConfluentService> kQuiet{.flags = kUngated | kUnaudited};
 
@@ -491,27 +492,27 @@ constexpr Action<ConfluentService> kActions[] = {
      authenticated(), Kind::query, guarded<get_partition_offsets>,
      "Where a partition begins and ends", kWorker},
     {Method::post, "/consumers/{group}", "event.consumer.create", authenticated(), Kind::query,
-     guarded<create_consumer>, "Makes a consumer of a group", kWorker},
+     guarded<create_consumer>, "Makes a consumer of a group", kConsumer},
     {Method::del, CONSUMER, "event.consumer.delete", authenticated(), Kind::mutation,
      guarded<delete_consumer>, "Ends a consumer", kQuiet},
     {Method::post, CONSUMER "/subscription", "event.consumer.subscribe", authenticated(),
-     Kind::query, guarded<subscribe>, "Subscribes to topics", kWorker},
+     Kind::query, guarded<subscribe>, "Subscribes to topics", kConsumer},
     {Method::get, CONSUMER "/subscription", "event.consumer.view", authenticated(), Kind::query,
      guarded<get_subscription>, "What it has subscribed to", kWorker},
     {Method::del, CONSUMER "/subscription", "event.consumer.unsubscribe", authenticated(),
      Kind::mutation, guarded<unsubscribe>, "Subscribes to nothing", kQuiet},
     {Method::post, CONSUMER "/assignments", "event.consumer.assign", authenticated(), Kind::query,
-     guarded<assign>, "Reads these partitions", kWorker},
+     guarded<assign>, "Reads these partitions", kConsumer},
     {Method::get, CONSUMER "/assignments", "event.consumer.view", authenticated(), Kind::query,
      guarded<get_assignment>, "The partitions that it reads", kWorker},
     {Method::post, CONSUMER "/positions", "event.consumer.seek", authenticated(), Kind::query,
-     guarded<seek>, "Reads on from these offsets", kWorker},
+     guarded<seek>, "Reads on from these offsets", kConsumer},
     {Method::post, CONSUMER "/positions/beginning", "event.consumer.seek", authenticated(),
-     Kind::query, guarded<seek_to_beginning>, "Reads on from the beginning", kWorker},
+     Kind::query, guarded<seek_to_beginning>, "Reads on from the beginning", kConsumer},
     {Method::post, CONSUMER "/positions/end", "event.consumer.seek", authenticated(), Kind::query,
-     guarded<seek_to_end>, "Reads on from the end", kWorker},
+     guarded<seek_to_end>, "Reads on from the end", kConsumer},
     {Method::post, CONSUMER "/offsets", "event.commit", authenticated(), Kind::query,
-     guarded<commit>, "Commits offsets", kWorker},
+     guarded<commit>, "Commits offsets", kConsumer},
     {Method::get, CONSUMER "/offsets", "event.offsets", authenticated(), Kind::query,
      guarded<get_committed>, "What the group has committed", kWorker},
     {Method::get, CONSUMER "/records", "event.read", authenticated(), Kind::query,

@@ -58,12 +58,18 @@ inline constexpr Flags kUnaudited = 8;  // a mutation too frequent to audit one 
 inline constexpr Flags kRawBody = 16;   // the body is no JSON: Call::request().body; no schema
 inline constexpr Flags kForm = 32;      // application/x-www-form-urlencoded or JSON; body() is an
                                         // object of strings either way
+inline constexpr Flags kBeside = 64;  // a query to the store that changes what lies beside it (logs
+                                      // of channels, consumers): to clients a mutation. The handler
+                                      // changes nothing when Call::dryrun()
+inline constexpr Flags kStream = 128;  // may answer text/event-stream to who accepts it
 
 template <class S>
 struct ActionOptions {
   Flags flags = 0;
   // JSON Schema subset (schema.h) of the request body and of the reply, as JSON text; also in
-  // /openapi.json. "$ref":"#/components/schemas/NAME" names one of Service::schemas().
+  // /openapi.json. "$ref":"#/components/schemas/NAME" names one of Service::schemas(), or one of
+  // reply_forms.h. `reply` is of the good replies with JSON (2xx, without what reply_forms.h adds);
+  // a row without one has none.
   std::string_view body = {};
   std::string_view reply = {};
   // Runs on a worker before the transaction opens: what blocks (argon2, LDAP, adapters). Leaves its
@@ -108,6 +114,8 @@ struct ActionRow {
   std::string mount;
 
   bool has(Flags flag) const { return (flags & flag) != 0; }
+  // As clients see it: whether it takes ?dryrun=true.
+  bool changes_something() const { return kind == Kind::mutation || has(kBeside); }
 };
 
 class ActionTable {

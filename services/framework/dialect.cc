@@ -11,11 +11,6 @@ using base::Json;
 
 namespace {
 
-bool wants_problem(const rest::Request& request) {
-  const auto accept = request.find_header("accept");
-  return accept && accept->find("application/problem+json") != std::string_view::npos;
-}
-
 std::string told(const Error& error, const rest::Request& request) {
   if (error.code == Code::internal || error.code == Code::corrupt) {
     return "see the log, request " + request.id;
@@ -39,6 +34,11 @@ bool is_oauth(const rest::Request& request) {
 }
 
 }  // namespace
+
+bool wants_problem(const rest::Request& request) {
+  const auto accept = request.find_header("accept");
+  return accept && accept->find("application/problem+json") != std::string_view::npos;
+}
 
 int dialect_status(Dialect dialect, const Error& error) {
   if (error.reason == "schema_violated" || error.reason == "idempotency_key_reused" ||

@@ -12,6 +12,7 @@
 
 namespace services {
 
+bool wants_problem(const rest::Request& request);
 // The status in a dialect: meta says 422 to a body that breaks its schema, security 400.
 int dialect_status(Dialect dialect, const base::Error& error);
 // problem+json when the request asks for application/problem+json, else the dialect's own shape.

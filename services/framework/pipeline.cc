@@ -92,7 +92,7 @@ Pipeline::Pipeline(RunningHost& host, std::size_t row_index, const rest::Request
 
 rest::Response Pipeline::run() {
   state_.href_base = href_base_of(host_.options_, row_, request_);
-  return finish(go());
+  return told(finish(go()));
 }
 
 rest::Response Pipeline::run_as(CallerPtr caller, std::string href_base) {
@@ -100,7 +100,12 @@ rest::Response Pipeline::run_as(CallerPtr caller, std::string href_base) {
   state_.caller = std::move(caller);
   state_.href_base = std::move(href_base);
   state_.released = true;
-  return finish(go());
+  return told(finish(go()));
+}
+
+rest::Response Pipeline::told(rest::Response reply) const {
+  if (host_.reply_watcher_) host_.reply_watcher_(row_, request_, reply);
+  return reply;
 }
 
 Result<Reply> Pipeline::go() {
@@ -113,7 +118,7 @@ Result<Reply> Pipeline::go() {
 
 Result<void> Pipeline::look_at_flags() {
   state_.explaining = TRY(request_.query_flag("explain"));
-  if (row_.kind == Kind::mutation) state_.dryrun = TRY(request_.query_flag("dryrun"));
+  if (row_.changes_something()) state_.dryrun = TRY(request_.query_flag("dryrun"));
   return {};
 }
 
@@ -248,6 +253,7 @@ Result<Reply> Pipeline::query() {
       return std::move(outcome).error();
     }
   }
+  if (state_.dryrun && reply->status < 300) return would_beside(*reply);
   return *std::move(reply);
 }
 
@@ -392,6 +398,14 @@ Reply Pipeline::would(const Reply& reply) const {
         {{"name", event.name}, {"payload", Json::parse(event.payload, nullptr, false)}});
   }
   return Reply::json(Json{{"dryrun", true}, {"would", std::move(would)}});
+}
+
+// Of a row that has no transaction to roll back: its handler may have said itself what would be.
+Reply Pipeline::would_beside(const Reply& reply) {
+  const Json parsed = Json::parse(reply.body, nullptr, false);
+  if (parsed.is_object() && parsed.contains("dryrun")) return Reply::json(parsed);
+  const Json body = parsed.is_discarded() ? Json(reply.body) : parsed;
+  return Reply::json({{"dryrun", true}, {"would", {{"status", reply.status}, {"body", body}}}});
 }
 
 std::string Pipeline::audit_text(std::string_view outcome, int status, const Error* error) const {

@@ -36,9 +36,11 @@ class Pipeline {
   base::Result<Reply> begin_async();
   base::Result<Reply> suppressed();
   Reply would(const Reply& reply) const;
+  static Reply would_beside(const Reply& reply);
   std::string audit_text(std::string_view outcome, int status, const base::Error* error) const;
   void after_commit();
   rest::Response finish(base::Result<Reply> outcome);
+  rest::Response told(rest::Response reply) const;  // to the watcher of replies
   void add_explanation(rest::Response& reply) const;
   bool is_refusal(const base::Error& error) const;
 

@@ -10,6 +10,7 @@
 #include "services/framework/dialect.h"
 #include "services/framework/key_file.h"
 #include "services/framework/pipeline.h"
+#include "services/framework/reply_forms.h"
 
 namespace services {
 
@@ -147,6 +148,7 @@ Result<std::unique_ptr<RunningHost>> RunningHost::make(
 }
 
 Result<void> RunningHost::read_tables() {
+  for (const Schema& each : common_schemas()) TRY(schemas_.add(each.name, each.text));
   for (const auto& service : services_) {
     dialects_[std::string(service->mount())] = service->dialect();
     for (const Schema& each : service->schemas()) TRY(schemas_.add(each.name, each.text));
@@ -176,7 +178,7 @@ Result<void> RunningHost::add_row(ActionRow row) {
       row.method != rest::Method::post) {
     return bad("a query is a GET or a POST");
   }
-  if (row.kind == Kind::mutation && row.method == rest::Method::get) {
+  if (row.changes_something() && row.method == rest::Method::get) {
     return bad("a GET changes nothing");
   }
   RowSchemas schemas;

@@ -58,6 +58,20 @@ class RunningHost final : public Host {
   // [{method, path, action, access, kind, …}] for those who walk every route.
   base::Json dump_actions() const;
 
+  // Each answer of a row, also of calls that are performed later, just before it is sent; on the
+  // thread of the call. For tests, before calls come in.
+  using ReplyWatcher =
+      std::function<void(const ActionRow&, const rest::Request&, const rest::Response&)>;
+  void watch_replies(ReplyWatcher watcher) { reply_watcher_ = std::move(watcher); }
+  // Whether an answer is one of those that /openapi.json promises for the row. What streams is not
+  // looked at. Requires: the row is one of actions(). Errors: invalid_argument reply_undeclared,
+  // JSON in a good reply of a row that promises none; schema_violated, with the pointer of the
+  // first value that is wrong.
+  base::Result<void> check_reply(const ActionRow& row, const rest::Request& request,
+                                 const rest::Response& reply) const;
+  // The row that answers a path as it stands on the request line, nullptr when none does.
+  const ActionRow* find_action(rest::Method method, std::string_view path) const;
+
   store::Store& store() override { return parts_.store; }
   const base::Clock& clock() const override { return parts_.clock; }
   base::Rng& rng() override { return parts_.rng; }
@@ -114,6 +128,15 @@ class RunningHost final : public Host {
   void write_denied();
   void run_period(const std::shared_ptr<Period>& period);
   Dialect dialect_of(std::string_view path) const;
+  const base::Json* reply_schema_of(const ActionRow& row) const;  // nullptr: it promises no JSON
+  // Parts of check_reply (reply_forms.cc).
+  base::Result<void> check_good(const ActionRow& row, const rest::Request& request,
+                                const rest::Response& reply) const;
+  base::Result<void> check_plain(const ActionRow& row, const rest::Response& reply,
+                                 const base::Json& body) const;
+  base::Result<void> check_tried(const ActionRow& row, const base::Json& body) const;
+  base::Result<void> check_error(const ActionRow& row, std::string_view type,
+                                 const base::Json& body) const;
   rest::Response render_unrouted(const base::Error& error, const rest::Request& request);
   rest::Response answer_options(const rest::Request& request) const;
   void add_cors(const rest::Request& request, rest::Response& reply) const;
@@ -135,6 +158,7 @@ class RunningHost final : public Host {
   Dispatcher dispatcher_;
   TaskRunner tasks_;
   TaskWatcher task_watcher_;
+  ReplyWatcher reply_watcher_;
 
   std::unique_ptr<Orgs> no_orgs_;
   std::unique_ptr<Authorizer> nobody_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <regex>
 #include <set>
 
@@ -179,8 +180,21 @@ struct Validator {
       const auto list = schema.find(word);
       if (list == schema.end()) continue;
       std::size_t fitting = 0;
-      for (const Json& each : *list) fitting += check(each, value, at, depth + 1) ? 1 : 0;
-      if (fitting == 0 || fitting > most) return violated("fits none of the allowed forms", at);
+      std::optional<Error> closest;  // of the form that the value fits furthest
+      for (const Json& each : *list) {
+        const Result<void> fits = check(each, value, at, depth + 1);
+        if (fits) {
+          ++fitting;
+        } else if (!closest || fits.error().pointer.size() > closest->pointer.size()) {
+          closest = fits.error();
+        }
+      }
+      if (fitting > most) return violated("fits more than one of the forms", at);
+      if (fitting == 0) {
+        std::string detail = "fits none of the allowed forms";
+        if (closest) detail += ": " + closest->pointer + " " + closest->detail;
+        return violated(std::move(detail), at);
+      }
     }
     return {};
   }
@@ -276,6 +290,9 @@ Result<Json> Schemas::read(std::string_view text) {
 }
 
 Result<void> Schemas::add(std::string_view name, std::string_view text) {
+  if (components_->contains(name)) {
+    return bad_schema("there are two schemas '" + std::string(name) + "'", "");
+  }
   (*components_)[std::string(name)] = TRY(read(text));
   return {};
 }

@@ -23,7 +23,8 @@ class Schemas {
  public:
   Schemas();
   ~Schemas();
-  // Errors: invalid_argument json_schema_invalid, with the place in the schema.
+  // Errors: invalid_argument json_schema_invalid, with the place in the schema, or when the name is
+  // taken.
   base::Result<void> add(std::string_view name, std::string_view text);
   // Every $ref of every schema names one that was added. Errors: invalid_argument
   // json_schema_invalid.

@@ -15,6 +15,7 @@ import clang_tidy
 import coverage
 import run
 import say
+from shows import json_schema, services_routes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WRONG = "#include <string>\nint length(std::string text) { return text.size() == 0 ? 1 : 2; }\n"
@@ -169,6 +170,82 @@ class Progress(unittest.TestCase):
     def test_a_program_that_fails_shows_the_end_of_its_log(self):
         with tempfile.TemporaryDirectory(prefix="tidy-test-") as folder, self.assertRaisesRegex(say.Failure, "(?s)no such.*status 3.*Mend it"):
             run.quiet(["sh", "-c", "echo no such thing; exit 3"], "making", pathlib.Path(folder, "log"), "Mend it.")
+
+
+class JsonSchema(unittest.TestCase):
+    """The reader of schemas by which the shows judge the services' replies."""
+    TREE = {"type": "object", "additionalProperties": False, "required": ["name"], "properties": {
+        "name": {"type": "string"}, "children": {"type": "array", "items": {"$ref": "#/components/schemas/Tree"}}}}
+    # Schema, value, and where the value is wrong; None when it fits.
+    CASES = [({"type": "string"}, "a", None), ({"type": "string"}, 7, ""), ({"type": ["string", "null"]}, None, None),
+             ({"type": "integer"}, 7.0, None), ({"type": "integer"}, 7.5, ""), ({"type": "integer"}, True, ""),
+             ({"type": "number"}, False, ""), ({"type": "boolean"}, 1, ""), ({"minimum": 1}, 0, ""), ({"maximum": 1}, 2, ""),
+             ({"minimum": 1}, "text", None), ({"enum": ["a", 1]}, 1, None), ({"enum": [1]}, True, ""), ({"const": [1]}, [True], ""),
+             ({"const": {"a": 1}}, {"a": 1}, None), ({"minLength": 2}, "ä", ""), ({"maxLength": 1}, "ä", None),
+             ({"pattern": "^[a-z]+$"}, "a1", ""), ({"pattern": "b"}, "abc", None), ({"format": "uuid"}, "6b0ef1f4", ""),
+             ({"format": "uuid"}, "6b0ef1f4-1111-4222-8333-444455556666", None), ({"format": "date-time"}, "yesterday", ""),
+             ({"format": "date-time"}, "2026-01-31T08:00:00.123Z", None), ({"required": ["a/b"]}, {}, "/a~1b"),
+             ({"properties": {"a": {"type": "integer"}}}, {"a": "x"}, "/a"), ({"additionalProperties": {"type": "integer"}}, {"a": "x"}, "/a"),
+             ({"additionalProperties": False}, {"a": 1}, "/a"), ({"items": {"type": "integer"}}, [1, "x"], "/1"),
+             ({"minItems": 1}, [], ""), ({"maxItems": 1}, [1, 2], ""), ({"minProperties": 1}, {}, ""), ({"maxProperties": 0}, {"a": 1}, ""),
+             ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "x", ""), ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, None, None),
+             ({"oneOf": [{"type": "integer"}, {"minimum": 3}]}, 5, ""), ({"allOf": [{"required": ["a"]}, {"required": ["b"]}]}, {"a": 1}, "/b"),
+             ({"$ref": "#/components/schemas/Tree"}, {"name": "", "children": [{"name": "", "x": 1}]}, "/children/0/x")]
+
+    def test_values_fit_or_are_refused_at_the_right_place(self):
+        schemas = json_schema.Schemas({"Tree": self.TREE})
+        for schema, value, place in self.CASES:
+            schemas.check(schema, "")
+            wrong = schemas.mismatch(schema, value)
+            self.assertEqual(place, wrong if wrong is None else wrong.split(":")[0], (schema, value))
+
+    def test_words_that_it_does_not_know_are_refused(self):
+        for schema in ({"properties": {"a": {"patternProperties": {}}}}, {"$ref": "#/components/schemas/Nothing"}, {"items": {"if": {}}}):
+            with self.assertRaises(json_schema.UnknownWord):
+                json_schema.Schemas({"Bad": schema})
+
+
+class RoutesClient(unittest.TestCase):
+    """The client that the show of the services' routes makes of a document: what it takes for a broken promise."""
+    THING = {"type": "object", "required": ["id"], "additionalProperties": False, "properties": {"id": {"type": "integer"}}}
+    JSON = {"Content-Type": "application/json"}
+
+    def setUp(self):
+        form = lambda name: {"$ref": "#/components/schemas/" + name}
+        json_of = lambda schema: {"content": {"application/json": {"schema": schema}}}
+        forms = {"anyOf": [self.THING, form("DryRun"), form("Explained")]}
+        change = {"x-access": "right", "x-kind": "mutation", "x-reply": self.THING, "x-route": "/t/{id}", "x-action": "t.change", "parameters": [],
+                  "responses": {"2XX": json_of(forms), "default": json_of(form("Error"))}}
+        self.api = {"paths": {"/t/{id}": {"post": change}}, "components": {"schemas": {
+            "DryRun": {"type": "object", "required": ["dryrun", "would"], "properties": {"dryrun": {"const": True}, "would": {"type": "object"}}},
+            "Explained": {"type": "object", "required": ["explain"]}, "Error": {"type": "object", "required": ["code"]}}}}
+        self.reply = None
+        self.client = services_routes.Client(self)
+
+    def ask(self, _, path, *__):
+        return (200, {}, json.dumps(self.api)) if path == "/openapi.json" else self.reply
+
+    def call(self, status, headers, text, **parameters):
+        self.reply = status, headers, text
+        self.client.call("POST", "/t/{id}", id="1", **parameters)
+        wrong, self.client.wrong = self.client.wrong, []
+        return wrong
+
+    def test_replies_that_are_promised_and_others(self):
+        for status, headers, text, is_right in (
+                (200, self.JSON, '{"id":1}', True), (201, self.JSON, '{"id":1}', True), (200, self.JSON, '{"id":"x"}', False), (204, {}, "", True),
+                (200, {}, "", False), (200, {"Content-Type": "text/html"}, "x", False), (404, self.JSON, '{"code":404}', True),
+                (404, self.JSON, "{}", False), (303, {"Location": "/"}, "", True)):
+            self.assertEqual(is_right, not self.call(status, headers, text), (status, headers, text))
+        self.assertEqual({("POST", "/t/{id}")}, self.client.good)
+
+    def test_a_dry_run_is_answered_as_one(self):
+        self.assertTrue(self.call(200, self.JSON, '{"id":1}', dryrun="true"))
+        self.assertTrue(self.call(204, {}, "", dryrun="true"))
+        self.assertEqual([], self.call(200, self.JSON, '{"dryrun":true,"would":{"status":409}}', dryrun="true"))
+        self.assertEqual(set(), self.client.tried)
+        self.assertEqual([], self.call(200, self.JSON, '{"dryrun":true,"would":{"status":201}}', dryrun="true"))
+        self.assertEqual({("POST", "/t/{id}")}, self.client.tried)
 
 
 if __name__ == "__main__":

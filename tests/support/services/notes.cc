@@ -17,6 +17,10 @@ constexpr std::string_view kNewNote = R"({"type":"object","required":["text"],
   "additionalProperties":false,"properties":{"text":{"type":"string","minLength":1,"maxLength":200},
   "tags":{"type":"array","items":{"type":"string"},"maxItems":10}}})";
 constexpr std::string_view kNote = R"({"$ref":"#/components/schemas/Note"})";
+constexpr std::string_view kNotesReply =
+    R"({"type":"array","items":{"$ref":"#/components/schemas/Note"}})";
+constexpr std::string_view kAbout = R"({"type":"object","required":["name"],
+  "additionalProperties":false,"properties":{"name":{"const":"notes"}}})";
 
 std::string key_of(const Call& call, std::string_view id) {
   return call.org().id + "/" + std::string(id);
@@ -70,13 +74,24 @@ Result<Reply> publish(Notes&, Call& call) {
 }
 
 constexpr Action<Notes> kActions[] = {
-    {rest::Method::get, "/about", "notes.about", anonymous(), Kind::query,
+    {rest::Method::get,
+     "/about",
+     "notes.about",
+     anonymous(),
+     Kind::query,
      [](Notes&, Call&) -> Result<Reply> {
        return Reply::json(Json{{"name", "notes"}});
      },
-     "What this is"},
-    {rest::Method::get, "/orgs/{org}/notes", "note.list", right("readNotes"), Kind::query,
-     list_notes, "Notes of an organisation"},
+     "What this is",
+     {.reply = kAbout}},
+    {rest::Method::get,
+     "/orgs/{org}/notes",
+     "note.list",
+     right("readNotes"),
+     Kind::query,
+     list_notes,
+     "Notes of an organisation",
+     {.reply = kNotesReply}},
     {rest::Method::get,
      "/orgs/{org}/notes/{note}",
      "note.view",
@@ -112,9 +127,9 @@ std::vector<store::Collection> Notes::collections() const {
 }
 
 std::vector<Schema> Notes::schemas() const {
-  return {{"Note", R"({"type":"object","required":["id","text"],"properties":{
-    "id":{"type":"string","format":"uuid"},"text":{"type":"string"},"author":{"type":"string"},
-    "tags":{"type":"array","items":{"type":"string"}}}})"}};
+  return {{"Note", R"({"type":"object","required":["id","text","author"],
+    "additionalProperties":false,"properties":{"id":{"type":"string","format":"uuid"},
+    "text":{"type":"string"},"author":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}}}})"}};
 }
 
 void Notes::actions(ActionTable& table) { table.add(kActions, *this); }

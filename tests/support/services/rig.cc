@@ -16,6 +16,7 @@ Rig::Rig(std::vector<std::unique_ptr<Service>> services, std::unique_ptr<store::
   loop_ = *std::move(loop);
   timers_ = std::make_unique<sys::LoopTimers>(*loop_);
   if (!store_) store_ = store::make_memory({.collections = collections_of(services)});
+  store_ = std::make_unique<WatchedStore>(std::move(store_));
   workers_ = std::make_unique<sys::WorkerPool>(sys::WorkerPool::Limits{.threads = 4});
   auto host =
       RunningHost::make({*store_, base::system_clock(), base::system_rng(), *timers_, *workers_,
@@ -24,6 +25,7 @@ Rig::Rig(std::vector<std::unique_ptr<Service>> services, std::unique_ptr<store::
                         std::move(services), std::move(options));
   CHECK_OK(host);
   host_ = *std::move(host);
+  replies_ = std::make_unique<ReplyCheck>(*host_);
   host_->provide(static_cast<Identity&>(security));
   host_->provide(static_cast<Renewal&>(security));
   host_->provide(static_cast<Orgs&>(security));
@@ -57,7 +59,7 @@ rest::Response Rig::send(const std::string& line, const Sent& sent) {
   if (!sent.as.empty()) request.headers["authorization"] = "Bearer " + sent.as;
   request.body = sent.body;
   request.id = "test";
-  return host_->handle(request);
+  return replies_->send(request);
 }
 
 base::Json Rig::json(const std::string& line, const Sent& sent) {

@@ -4,7 +4,7 @@
 //
 // FakeSecurity stands for services/security where that is not under test: `Bearer NAME` is account
 // NAME; organisations "root" and "acme" exist; rights and entitlements are what the test grants.
-// Threads: one test's.
+// Each answer is checked against what the interface promises (reply_check.h). Threads: one test's.
 #pragma once
 
 #include <map>
@@ -18,6 +18,7 @@
 #include "services/framework/running_host.h"
 #include "tests/support/check_result.h"
 #include "tests/support/services/fake_security.h"
+#include "tests/support/services/reply_check.h"
 #include "tests/support/temp_folder.h"
 
 namespace services::test {
@@ -49,6 +50,7 @@ class Rig {
   RunningHost& host() { return *host_; }
   store::Store& store() { return *store_; }
   const TempFolder& folder() const { return folder_; }
+  ReplyCheck& replies() { return *replies_; }
 
  private:
   TempFolder folder_;
@@ -58,6 +60,7 @@ class Rig {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<sys::WorkerPool> workers_;
   std::unique_ptr<RunningHost> host_;
+  std::unique_ptr<ReplyCheck> replies_;
 };
 
 }  // namespace services::test

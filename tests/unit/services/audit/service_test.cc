@@ -103,6 +103,33 @@ TEST(AuditAndTasks, an_owner_moves_a_task_of_its_own_on_and_cancels_it) {
   CHECK_EQUAL(404, rig.send("GET " + path, {.as = "alice"}).status);
 }
 
+TEST(AuditAndTasks, each_row_answers_well_and_can_be_tried) {
+  const auto ask = [this](const std::string& line, const std::string& body = "") {
+    const rest::Response reply = rig.send(line, {.as = "alice", .body = body});
+    if (reply.status >= 400) FAIL((line + ": " + reply.body).c_str());
+    return Json::parse(reply.body, nullptr, false);
+  };
+  const auto make = [&ask] {
+    return ask("POST /task/acme/tasks", R"({"verb":"copy","resource":"disk"})")["uuid"]
+        .get<std::string>();
+  };
+  const std::string ended = make(), cancelled = make();
+  for (const std::string& path : {std::string("/task/tasks"), std::string("/task/acme/tasks")}) {
+    ask("GET " + path);
+    ask("GET " + path + "/" + ended);
+  }
+  ask("GET /task/tasks/" + ended + "/children");
+  ask("GET /task/tasks/" + ended + "/stream");
+  ask("PATCH /task/tasks/" + ended, R"({"status":"completed"})");
+  ask("GET /task/tasks/" + ended + "/complete");
+  ask("POST /task/tasks/" + cancelled + "/cancel");
+  ask("DELETE /task/tasks/" + ended);
+  ask("DELETE /task/acme/tasks/" + cancelled);
+  ask("GET /audit/head");
+  ask("GET /audit/acme/records");
+  STRCMP_EQUAL("", (rig.replies().unanswered("task") + rig.replies().unanswered("audit")).c_str());
+}
+
 TEST(AuditAndTasks, a_stream_shows_each_change_until_the_end) {
   const Json made = rig.json("POST /task/acme/tasks",
                              {.as = "alice", .body = R"({"verb":"copy","resource":"disk"})"});

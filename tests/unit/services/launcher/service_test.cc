@@ -33,16 +33,7 @@ TEST_GROUP_BASE(LauncherService, LauncherRig) {
     host->stop();
     workers = std::make_unique<sys::WorkerPool>(sys::WorkerPool::Limits{.threads = 2});
     host.reset();
-    std::vector<std::unique_ptr<services::Service>> list;
-    list.push_back(std::make_unique<FakeSecurity>());
-    security = static_cast<FakeSecurity*>(list.back().get());
-    list.push_back(UNWRAP(services::meta::Meta::make(Json())));
-    add_services(list);
-    services::Host::Parts parts{
-        *db,      clock,   base::system_rng(),     timers,
-        *workers, metrics, folder.path().string(), [](std::function<void()> work) { work(); }};
-    host = UNWRAP(services::RunningHost::make(parts, std::move(list), {}));
-    CHECK_OK(host->start());
+    begin();
   }
   static constexpr const char* kWeb = R"({"provider":{},"image":"nginx"})";
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Meta on a real host with a store in memory: calls go through the whole pipeline, without HTTP.
+// Meta on a real host with a store in memory: calls go through the whole pipeline, without HTTP;
+// each answer is checked (reply_check.h).
 //
 // FakeSecurity stands for services/security, which has suites of its own: `Bearer NAME` is the
 // account NAME; it keeps organisations, people and groups in memory and gives `**` in root to
@@ -11,11 +12,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "services/framework/running_host.h"
 #include "services/meta/service.h"
 #include "tests/support/check_result.h"
+#include "tests/support/services/reply_check.h"
 #include "tests/support/services/still_time.h"
 #include "tests/support/temp_folder.h"
 
@@ -189,6 +192,13 @@ class FakeSecurity final : public services::Service,
     return {};
   }
 
+  // It has no transactions: what the returned function undoes is all that it was told meanwhile.
+  std::function<void()> keep() {
+    return [this, was = std::tuple(orgs, users, groups, members, hashes)] {
+      std::tie(orgs, users, groups, members, hashes) = was;
+    };
+  }
+
   std::vector<services::meta::IdentityOrg> orgs;
   std::map<std::string, services::meta::IdentityUser> users;
   std::map<std::string, services::meta::IdentityGroup> groups;
@@ -210,13 +220,22 @@ struct MetaRig : Utest {
   };
 
   void setup() override {
+    begin();
+    must(call("admin", "POST /sync"), 200);
+    ids["root"] = call("admin", "GET /root").at("/id");
+  }
+  // A host on the store, which is made when there is none yet.
+  void begin() {
     std::vector<std::unique_ptr<services::Service>> list;
     list.push_back(std::make_unique<FakeSecurity>());
     security = static_cast<FakeSecurity*>(list.back().get());
     list.push_back(UNWRAP(services::meta::Meta::make(base::Json())));
     meta = static_cast<services::meta::Meta*>(list.back().get());
     add_services(list);
-    db = store::make_memory({.collections = services::collections_of(list)});
+    if (!db) {
+      db = std::make_unique<services::test::WatchedStore>(
+          store::make_memory({.collections = services::collections_of(list)}));
+    }
     services::Host::Parts parts{*db,
                                 clock,
                                 base::system_rng(),
@@ -226,9 +245,9 @@ struct MetaRig : Utest {
                                 folder.path().string(),
                                 [this](const std::function<void()>& work) { post(work); }};
     host = UNWRAP(services::RunningHost::make(parts, std::move(list), {}));
+    replies = std::make_unique<services::test::ReplyCheck>(*host);
+    replies->around_tries([this] { return security->keep(); });
     CHECK_OK(host->start());
-    must(call("admin", "POST /sync"), 200);
-    ids["root"] = call("admin", "GET /root").at("/id");
   }
   // What the host wants done on its loop.
   virtual void post(const std::function<void()>& work) { work(); }
@@ -274,7 +293,7 @@ struct MetaRig : Utest {
     if (!body.empty()) request.headers["content-type"] = "application/json";
     for (const auto& [name, value] : headers) request.headers[name] = value;
     Answer answer;
-    answer.raw = host->handle(request);
+    answer.raw = replies->send(request);
     answer.status = answer.raw.status;
     auto json = base::parse_json(answer.raw.body, {.bytes_max = 16 << 20});
     if (json) answer.json = *std::move(json);
@@ -330,6 +349,7 @@ struct MetaRig : Utest {
   std::unique_ptr<sys::WorkerPool> workers =
       std::make_unique<sys::WorkerPool>(sys::WorkerPool::Limits{.threads = 2});
   std::unique_ptr<services::RunningHost> host;
+  std::unique_ptr<services::test::ReplyCheck> replies;
   FakeSecurity* security = nullptr;      // owned by the host
   services::meta::Meta* meta = nullptr;  // likewise
   std::map<std::string, std::string> ids;

@@ -34,7 +34,7 @@ void SecurityRig::teardown() {
   host.reset();
 }
 
-void SecurityRig::restart() {
+void SecurityRig::restart(store::Store* kept) {
   if (host) host->stop();
   workers.reset();
   host.reset();
@@ -44,20 +44,29 @@ void SecurityRig::restart() {
   std::vector<std::unique_ptr<services::Service>> list;
   list.push_back(UNWRAP(security::Security::make(json)));
   service = static_cast<security::Security*>(list.front().get());
-  const auto collections = services::collections_of(list);
-  auto fresh = store::make_memory({.collections = collections});
-  if (!ids.empty()) CHECK_OK(fresh->replace_with(*db));
+  collections = services::collections_of(list);
+  std::unique_ptr<store::Store> fresh = std::make_unique<services::test::WatchedStore>(
+      store::make_memory({.collections = collections}));
+  if (!ids.empty()) CHECK_OK(fresh->replace_with(kept != nullptr ? *kept : *db));
   db = std::move(fresh);
   services::Host::Parts parts{
       *db,      clock,   base::system_rng(),     timers,
       *workers, metrics, folder.path().string(), [](std::function<void()> work) { work(); }};
   host = UNWRAP(services::RunningHost::make(parts, std::move(list), {}));
+  replies = std::make_unique<services::test::ReplyCheck>(*host);
   host->subscribe("rig", "security.", [this](const services::Event& event) -> base::Result<void> {
     const std::lock_guard lock(told_mutex);
     told_names.push_back(event.name);
     return {};
   });
   CHECK_OK(host->start());
+}
+
+std::unique_ptr<store::Store> SecurityRig::keep() {
+  auto copy = std::make_unique<services::test::WatchedStore>(
+      store::make_memory({.collections = collections}));
+  CHECK_OK(copy->replace_with(*db));
+  return copy;
 }
 
 std::uint64_t SecurityRig::epoch() {
@@ -104,7 +113,7 @@ SecurityRig::Answer SecurityRig::call(rest::Method method, const std::string& pa
     request.headers["content-type"] = "application/json";
   }
   Answer answer;
-  answer.raw = host->handle(request);
+  answer.raw = replies->send(request);
   answer.status = answer.raw.status;
   auto json = base::parse_json(answer.raw.body);
   if (json) answer.json = *std::move(json);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The security service on a real host with a store in memory: calls go through the whole pipeline,
-// without HTTP. A cast of people in three organisations plays in most tests:
+// without HTTP; each answer is checked (reply_check.h). A cast of people in three organisations
+// plays in most tests:
 //
 //   admin   the account of the first boot, ** in root
 //   ada     acme's administrator: ** in acme
@@ -17,6 +18,7 @@
 #include "services/framework/running_host.h"
 #include "services/security/service.h"
 #include "tests/support/check_result.h"
+#include "tests/support/services/reply_check.h"
 #include "tests/support/services/still_time.h"
 #include "tests/support/temp_folder.h"
 
@@ -34,8 +36,10 @@ struct SecurityRig : Utest {
 
   void setup() override;
   void teardown() override;
-  // Another process over the same store and folder.
-  void restart();
+  // Another process over the same store and folder, or over a copy of what was kept.
+  void restart(store::Store* kept = nullptr);
+  // A copy of the store as it is.
+  std::unique_ptr<store::Store> keep();
 
   // `path` below /security, with `$name` for what `ids` holds; `auth` is an Authorization header.
   Answer call(rest::Method method, const std::string& path, const std::string& body = "",
@@ -60,8 +64,10 @@ struct SecurityRig : Utest {
   StillTimers timers{clock};
   rest::Metrics metrics;
   std::unique_ptr<store::Store> db;
+  std::vector<store::Collection> collections;  // of db
   std::unique_ptr<sys::WorkerPool> workers;
   std::unique_ptr<services::RunningHost> host;
+  std::unique_ptr<services::test::ReplyCheck> replies;
   security::Security* service = nullptr;  // owned by the host
   std::map<std::string, std::string> ids;
   std::map<std::string, std::string> keys{{"nobody", ""}};  // Authorization headers by who
