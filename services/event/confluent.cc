@@ -145,8 +145,7 @@ Result<Reply> produce(ConfluentService& service, Call& call,
   const Json body = TRY(base::parse_json(call.request().body, {.bytes_max = 8 << 20}));
   const auto records = TRY(read_records(body, format, partition, call.new_id()));
   TRY(service.events().engine().describe(topic));
-  if (TRY(call.flag("dryrun")))
-    return answer({{"dryrun", true}, {"would", {{"produce", records.size()}}}});
+  if (call.dryrun()) return answer({{"dryrun", true}, {"would", {{"produce", records.size()}}}});
   const auto placed = TRY(service.events().engine().append(topic, records));
   Json offsets = Json::array();
   for (const Placed& each : placed)
@@ -184,7 +183,7 @@ Result<Reply> create_consumer(ConfluentService& service, Call& call) {
   instance.account_id = call.caller().account_id;
   const std::string& group = call.parameter("group");
   const std::string id = instance.id;
-  if (TRY(call.flag("dryrun"))) return answer({{"dryrun", true}, {"would", {{"create", id}}}});
+  if (call.dryrun()) return answer({{"dryrun", true}, {"would", {{"create", id}}}});
   const std::lock_guard lock(service.mutex());
   TRY(service.consumers().create(group_of(call), std::move(instance),
                                  service.host().clock().now()));
@@ -219,7 +218,7 @@ Result<Reply> subscribe(ConfluentService& service, Call& call) {
     return Error{Code::failed_precondition,
                  "Subscription to topics, partitions and pattern are mutually exclusive.",
                  "subscription_conflict"};
-  if (TRY(call.flag("dryrun"))) return Reply::no_content();
+  if (call.dryrun()) return Reply::no_content();
   std::sort(topics.begin(), topics.end());
   topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
   instance->subscription = std::move(topics);
@@ -262,7 +261,7 @@ Result<Reply> assign(ConfluentService& service, Call& call) {
     return Error{Code::failed_precondition,
                  "Subscription to topics, partitions and pattern are mutually exclusive.",
                  "subscription_conflict"};
-  if (TRY(call.flag("dryrun"))) return Reply::no_content();
+  if (call.dryrun()) return Reply::no_content();
   instance->assigned.clear();
   for (const GroupOffset& place : places)
     instance->assigned.emplace_back(place.channel, place.partition);
@@ -297,7 +296,7 @@ Result<Reply> seek(ConfluentService& service, Call& call) {
   const auto places = TRY(checked_places(service, call, "offsets", OffsetNeed::required));
   const std::lock_guard lock(service.mutex());
   Instance* instance = TRY(instance_of(service, call));
-  if (TRY(call.flag("dryrun"))) return Reply::no_content();
+  if (call.dryrun()) return Reply::no_content();
   for (const GroupOffset& place : places)
     instance->positions[{place.channel, place.partition}] = place.offset;
   return Reply::no_content();
@@ -307,7 +306,7 @@ Result<Reply> seek_to(ConfluentService& service, Call& call, Reset where) {
   const auto places = TRY(checked_places(service, call, "partitions", OffsetNeed::none));
   const std::lock_guard lock(service.mutex());
   Instance* instance = TRY(instance_of(service, call));
-  if (TRY(call.flag("dryrun"))) return Reply::no_content();
+  if (call.dryrun()) return Reply::no_content();
   for (const GroupOffset& place : places) {
     const ChannelState state = TRY(service.events().engine().describe(place.channel));
     const PartitionState& its = state.partitions[place.partition];
@@ -338,7 +337,7 @@ Result<Reply> commit(ConfluentService& service, Call& call) {
   if (call.body().is_null())
     for (const auto& [place, offset] : instance->uncommitted)
       offsets.push_back({place.first, place.second, offset});
-  if (TRY(call.flag("dryrun"))) return Reply::no_content();
+  if (call.dryrun()) return Reply::no_content();
   TRY(service.events().engine().commit(group_of(call), offsets));
   for (const GroupOffset& each : offsets)
     instance->uncommitted.erase({each.channel, each.partition});

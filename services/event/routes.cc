@@ -125,8 +125,7 @@ Result<Reply> append_events(EventService& service, Call& call) {
     events.push_back(TRY(read_event(call.body(), "", call.new_id())));
   }
   const ChannelState state = TRY(service.engine().describe(channel));
-  if (TRY(call.flag("dryrun")))
-    return Reply::json({{"dryrun", true}, {"would", {{"append", events.size()}}}});
+  if (call.dryrun()) return Reply::json({{"dryrun", true}, {"would", {{"append", events.size()}}}});
   const std::vector<Placed> placed = TRY(service.engine().append(channel, events));
   Json list = Json::array();
   for (std::size_t i = 0; i < placed.size(); ++i)
@@ -293,7 +292,7 @@ Result<Reply> commit_offsets(EventService& service, Call& call) {
     TRY(service.check_right(call, offset.channel, Need::read));
     offsets.push_back(std::move(offset));
   }
-  if (TRY(call.flag("dryrun")))
+  if (call.dryrun())
     return Reply::json({{"dryrun", true}, {"would", {{"commit", offsets.size()}}}});
   TRY(service.engine().commit(service.group_of(call, call.parameter("group")), offsets));
   return Reply::no_content();

@@ -100,10 +100,9 @@ Json failure_reply(const ActionRow& row, Dialect dialect) {
   Json forms = Json::array();
   for (const std::string_view form : error_forms(dialect, row)) forms.push_back(reference_to(form));
   if (!forms.empty()) {
-    const Json schema = any_of(std::move(forms));
-    content["application/json"]["schema"] = schema;
-    for (const std::string_view type : json_types(dialect))
-      content[std::string(type)]["schema"] = schema;
+    std::vector<std::string_view> types = json_types(dialect);
+    types.push_back("application/json");
+    content.update(content_of(types, any_of(std::move(forms))));
   }
   return {{"description", "what went wrong; a Problem for who accepts application/problem+json"},
           {"content", std::move(content)}};
