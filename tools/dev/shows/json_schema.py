@@ -42,6 +42,16 @@ def pointer(at, name):
     return f"{at}/" + str(name).replace("~", "~0").replace("/", "~1")
 
 
+def bounds(concerns, measure, too_small, too_large):
+    """The two words that bound a measure of the values that they concern."""
+    def at_least(wanted, value, at, _):
+        return f"{at}: too {too_small}" if concerns(value) and measure(value) < wanted else None
+
+    def at_most(wanted, value, at, _):
+        return f"{at}: too {too_large}" if concerns(value) and measure(value) > wanted else None
+    return staticmethod(at_least), staticmethod(at_most)
+
+
 class Schemas:
     """The schemas of an interface by name, and what a value lacks to fit one."""
 
@@ -92,14 +102,6 @@ class Schemas:
         return None if same(wanted, value) else f"{at}: not {wanted}"
 
     @staticmethod
-    def of_minLength(wanted, value, at, _):
-        return f"{at}: too short" if isinstance(value, str) and len(value) < wanted else None
-
-    @staticmethod
-    def of_maxLength(wanted, value, at, _):
-        return f"{at}: too long" if isinstance(value, str) and len(value) > wanted else None
-
-    @staticmethod
     def of_pattern(wanted, value, at, _):
         return f"{at}: not like {wanted}" if isinstance(value, str) and not re.search(wanted, value) else None
 
@@ -108,29 +110,10 @@ class Schemas:
         pattern = {"uuid": UUID, "date-time": TIME}.get(wanted)
         return f"{at}: no {wanted}" if pattern and isinstance(value, str) and not pattern.match(value) else None
 
-    @staticmethod
-    def of_minimum(wanted, value, at, _):
-        return f"{at}: too small" if is_number(value) and value < wanted else None
-
-    @staticmethod
-    def of_maximum(wanted, value, at, _):
-        return f"{at}: too large" if is_number(value) and value > wanted else None
-
-    @staticmethod
-    def of_minItems(wanted, value, at, _):
-        return f"{at}: too few items" if isinstance(value, list) and len(value) < wanted else None
-
-    @staticmethod
-    def of_maxItems(wanted, value, at, _):
-        return f"{at}: too many items" if isinstance(value, list) and len(value) > wanted else None
-
-    @staticmethod
-    def of_minProperties(wanted, value, at, _):
-        return f"{at}: too few fields" if isinstance(value, dict) and len(value) < wanted else None
-
-    @staticmethod
-    def of_maxProperties(wanted, value, at, _):
-        return f"{at}: too many fields" if isinstance(value, dict) and len(value) > wanted else None
+    of_minimum, of_maximum = bounds(is_number, lambda value: value, "small", "large")
+    of_minLength, of_maxLength = bounds(lambda value: isinstance(value, str), len, "short", "long")
+    of_minItems, of_maxItems = bounds(lambda value: isinstance(value, list), len, "few items", "many items")
+    of_minProperties, of_maxProperties = bounds(lambda value: isinstance(value, dict), len, "few fields", "many fields")
 
     @staticmethod
     def of_required(wanted, value, at, _):
