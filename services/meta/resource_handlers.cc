@@ -42,12 +42,17 @@ Result<Stored> make_identity(const Work& work, const Stored& parent, const std::
                              const Input& input) {
   Identities* identities = TRY(work.meta.identities());
   const std::string description = input.description.value_or("");
-  SyncResult result;
   Input own = input;
   std::string_view type = kOrgType;
   if (rest == "orgs") {
     TRY(check_name(kOrgType, input.name));
-    own.id = TRY(identities->make_org(work.call, parent.id, input.name, description)).id;
+    const IdentityOrg org =
+        TRY(identities->make_org(work.call, parent.id, input.name, description));
+    own.id = org.id;
+    Stored made = TRY(create_resource(work, parent, *work.types->find(type), own));
+    const auto groups = TRY(identities->groups_with_org(work.call.read(), org));
+    TRY(mirror_groups(work, groups));
+    return made;
   } else if (rest == "users") {
     type = kUserType;
     const auto* hash = work.call.kept<std::string>();
@@ -60,10 +65,6 @@ Result<Stored> make_identity(const Work& work, const Stored& parent, const std::
     own.id = TRY(identities->make_group(work.call, parent.id, input.name, description)).id;
   }
   return create_resource(work, parent, *work.types->find(type), own);
-}
-
-bool is_identity(std::string_view rest) {
-  return rest == "orgs" || rest == "users" || rest == "groups";
 }
 
 }  // namespace

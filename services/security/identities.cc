@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "services/framework/host.h"
+#include "services/security/org_calls.h"
 #include "services/security/service.h"
 
 namespace security {
@@ -86,6 +87,8 @@ class Mirror final : public services::meta::Identities {
                                                   std::string_view user) override;
   Result<IdentityOrg> make_org(Call& call, std::string_view parent, std::string_view name,
                                std::string_view description) override;
+  Result<std::vector<IdentityGroup>> groups_with_org(store::Reader& reader,
+                                                     const IdentityOrg& org) override;
   Result<void> drop_org(Call& call, std::string_view id) override;
   Result<std::string> hash_password(std::string_view password) override;
   Result<IdentityUser> make_user(Call& call, std::string_view org, const IdentityUser& wanted,
@@ -160,20 +163,24 @@ Result<std::vector<std::string>> Mirror::groups_of_user(store::Reader& reader,
 
 Result<IdentityOrg> Mirror::make_org(Call& call, std::string_view parent, std::string_view name,
                                      std::string_view description) {
-  const OrgRecord above = TRY(need_org(call.read(), parent));
-  const AccountRecord creator = TRY(need_account(call.read(), call.caller().account_id));
-  const OrgRecord made =
-      TRY(create_org(call.write(), security_.host().rng(), above, creator,
-                     {.name = std::string(name), .description = if_any(std::string(description))}));
-  TRY(note_new_org(call.write(), made, creator.id));
-  return identity_of(made);
+  return identity_of(TRY(
+      create_org(call, security_.host().rng(), parent,
+                 {.name = std::string(name), .description = if_any(std::string(description))})));
+}
+
+Result<std::vector<IdentityGroup>> Mirror::groups_with_org(store::Reader& reader,
+                                                           const IdentityOrg& org) {
+  std::vector<IdentityGroup> out;
+  for (const GroupRecord& group : TRY(own_groups(reader, {.id = org.id, .fqon = org.fqon}))) {
+    out.push_back(identity_of(group, TRY(org_of(reader, group.directory))));
+  }
+  return out;
 }
 
 Result<void> Mirror::drop_org(Call& call, std::string_view id) {
   const auto org = TRY(find<OrgRecord>(call.read(), id));
   if (!org) return {};  // went with its parent
-  TRY(delete_org(call.write(), *org));
-  return touch_epoch(call.write());
+  return delete_org(call, *org);
 }
 
 Result<std::string> Mirror::hash_password(std::string_view password) {

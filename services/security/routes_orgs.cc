@@ -6,6 +6,7 @@
 #include "services/security/core/render.h"
 #include "services/security/grants.h"
 #include "services/security/model/names.h"
+#include "services/security/org_calls.h"
 #include "services/security/routes.h"
 #include "services/security/token/password.h"
 
@@ -100,20 +101,13 @@ Result<Reply> make_org(Security& self, Call& call) {
   fields.optional("inheritParentMappings", wanted.inherit_parent);
   TRY(fields.finish(base::UnknownFields::ignore));
   if (!description.empty()) wanted.description = description;
-  const OrgRecord parent = TRY(need_org(call.write(), call.org().id));
-  const AccountRecord creator = TRY(need_account(call.write(), call.caller().account_id));
-  const OrgRecord org = TRY(create_org(call.write(), self.host().rng(), parent, creator, wanted));
-  const base::Json out = TRY(org_json(call.write(), org));
-  TRY(wanted.inherit_parent ? touch_epoch(call.write())
-                            : note_new_org(call.write(), org, creator.id));
-  call.emit("security.org.created", out);
-  return created(out, "orgs");
+  const OrgRecord org = TRY(create_org(call, self.host().rng(), call.org().id, wanted));
+  return created(TRY(org_json(call.write(), org)), "orgs");
 }
 
 Result<Reply> remove_org(Security&, Call& call) {
   const OrgRecord org = TRY(need_org(call.write(), call.org().id));
-  TRY(delete_org(call.write(), org));
-  call.emit("security.org.deleted", {{"id", org.id}, {"fqon", org.fqon}});
+  TRY(delete_org(call, org));
   return was_deleted(true);
 }
 

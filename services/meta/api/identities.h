@@ -72,6 +72,9 @@ class Identities {
   virtual base::Result<IdentityOrg> make_org(Call& call, std::string_view parent,
                                              std::string_view name,
                                              std::string_view description) = 0;
+  // Those that make_org() made with it: of its admins, in the organisation of their maker.
+  virtual base::Result<std::vector<IdentityGroup>> groups_with_org(store::Reader& reader,
+                                                                   const IdentityOrg& org) = 0;
   virtual base::Result<void> drop_org(Call& call, std::string_view id) = 0;
   // Takes a while: before the transaction opens.
   virtual base::Result<std::string> hash_password(std::string_view password) = 0;

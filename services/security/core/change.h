@@ -38,8 +38,9 @@ struct NewOrg {
 // name_taken, name_invalid, org_invalid.
 base::Result<OrgRecord> create_org(store::Writer& writer, base::Rng& rng, const OrgRecord& parent,
                                    const AccountRecord& creator, const NewOrg& wanted);
-// Errors: invalid_argument root_org_kept.
-base::Result<void> delete_org(store::Writer& writer, const OrgRecord& org);
+// The ids of the groups that came with it and what stands below it, and are gone. Errors:
+// invalid_argument root_org_kept.
+base::Result<std::vector<std::string>> delete_org(store::Writer& writer, const OrgRecord& org);
 
 base::Result<DirectoryRecord> create_directory(store::Writer& writer, DirectoryRecord wanted);
 base::Result<void> delete_directory(store::Writer& writer, const DirectoryRecord& directory);

@@ -84,6 +84,9 @@ base::Result<std::string> org_of_group(store::Reader& reader, std::string_view i
   return TRY(need_directory(reader, group.directory)).org;
 }
 
+std::string admins_name(const OrgRecord& org) { return org.id + "-admins"; }
+std::string users_name(const OrgRecord& org) { return org.fqon + "-users"; }
+
 base::Result<std::vector<OrgRecord>> org_tree(store::Reader& reader, const OrgRecord& top) {
   std::vector<OrgRecord> out = {top};
   // `out` is its own queue: level by level, each level sorted.
@@ -95,6 +98,20 @@ base::Result<std::vector<OrgRecord>> org_tree(store::Reader& reader, const OrgRe
     }
     std::sort(out.begin() + static_cast<std::ptrdiff_t>(end), out.end(),
               [](const OrgRecord& a, const OrgRecord& b) { return a.fqon < b.fqon; });
+  }
+  return out;
+}
+
+base::Result<std::vector<GroupRecord>> own_groups(store::Reader& reader, const OrgRecord& org) {
+  std::vector<GroupRecord> out;
+  for (const AppRecord& app : TRY(find_by<AppRecord>(reader, "org", org.id))) {
+    for (const StoreRecord& store : TRY(find_by<StoreRecord>(reader, "app", app.id))) {
+      const auto group = store.type == kStoreGroup ? TRY(find<GroupRecord>(reader, store.store))
+                                                   : std::optional<GroupRecord>();
+      if (group && (group->name == admins_name(org) || group->name == users_name(org))) {
+        out.push_back(*group);
+      }
+    }
   }
   return out;
 }

@@ -33,8 +33,15 @@ base::Result<OrgRecord> root_org(store::Reader& reader);
 base::Result<std::string> org_of_account(store::Reader& reader, std::string_view id);
 base::Result<std::string> org_of_group(store::Reader& reader, std::string_view id);
 
+// What the groups that come with an organisation are called.
+std::string admins_name(const OrgRecord& org);
+std::string users_name(const OrgRecord& org);
+
 // The organisation and everything below it, parents first, by fqon within a level.
 base::Result<std::vector<OrgRecord>> org_tree(store::Reader& reader, const OrgRecord& top);
+
+// The groups that came with the organisation: its admins, in their maker's directory, and its users.
+base::Result<std::vector<GroupRecord>> own_groups(store::Reader& reader, const OrgRecord& org);
 
 // Ids of the enabled groups an account is in.
 base::Result<std::vector<std::string>> groups_of(store::Reader& reader, std::string_view account);

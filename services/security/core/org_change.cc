@@ -26,7 +26,7 @@ base::Result<void> map_store(store::Writer& writer, base::Rng& rng, std::string_
 
 base::Result<void> make_admins(store::Writer& writer, base::Rng& rng, const OrgRecord& org,
                                const AppRecord& app, const AccountRecord& creator) {
-  GroupRecord admins{.id = rng.uuid(), .directory = creator.directory, .name = org.id + "-admins"};
+  GroupRecord admins{.id = rng.uuid(), .directory = creator.directory, .name = admins_name(org)};
   admins.description = "automatically created admin group for " + org.fqon + " to house creator";
   TRY(create_group(writer, admins));
   TRY(add_member(writer, admins, creator));
@@ -44,7 +44,7 @@ base::Result<void> make_users(store::Writer& writer, base::Rng& rng, const OrgRe
                                 .name = org.id + "-user-dir",
                                 .description = "automatically created directory for " + org.fqon +
                                                " to house organization users and groups"}));
-  GroupRecord users{.id = rng.uuid(), .directory = directory.id, .name = org.fqon + "-users"};
+  GroupRecord users{.id = rng.uuid(), .directory = directory.id, .name = users_name(org)};
   users.description = "automatically created user group for " + org.fqon + " to house users";
   TRY(create_group(writer, users));
   TRY(map_store(writer, rng, app.id, kStoreGroup, users.id, true, false));
@@ -113,22 +113,20 @@ base::Result<OrgRecord> create_org(store::Writer& writer, base::Rng& rng, const 
   return org;
 }
 
-base::Result<void> delete_org(store::Writer& writer, const OrgRecord& org) {
+base::Result<std::vector<std::string>> delete_org(store::Writer& writer, const OrgRecord& org) {
   if (org.parent.empty()) {
     return base::Error{base::Code::invalid_argument, "cannot delete root org", "root_org_kept"};
   }
   std::vector<OrgRecord> tree = TRY(org_tree(writer, org));
   std::reverse(tree.begin(), tree.end());  // children first
+  std::vector<std::string> gone;
   for (const OrgRecord& each : tree) {
+    for (const GroupRecord& group : TRY(own_groups(writer, each))) {
+      TRY(delete_group(writer, group));
+      gone.push_back(group.id);
+    }
     for (const auto& app : TRY(find_by<AppRecord>(writer, "org", each.id))) {
-      // The group of its admins lives in the creator's directory.
-      const auto stores = TRY(find_by<StoreRecord>(writer, "app", app.id));
       TRY(delete_app(writer, app));
-      for (const StoreRecord& store : stores) {
-        const auto group = store.type == kStoreGroup ? TRY(find<GroupRecord>(writer, store.store))
-                                                     : std::optional<GroupRecord>();
-        if (group && group->name == each.id + "-admins") TRY(delete_group(writer, *group));
-      }
     }
     for (const auto& directory : TRY(find_by<DirectoryRecord>(writer, "org", each.id))) {
       TRY(delete_directory(writer, directory));
@@ -146,7 +144,7 @@ base::Result<void> delete_org(store::Writer& writer, const OrgRecord& org) {
     }
     TRY(erase(writer, each));
   }
-  return {};
+  return gone;
 }
 
 base::Result<void> create_store(store::Writer& writer, const StoreRecord& store) {

@@ -149,9 +149,21 @@ class FakeSecurity final : public services::Service,
     const std::string fqon =
         (above->fqon == "root" ? "" : above->fqon + ".") + std::string(org_name);
     orgs.push_back({id_of(fqon), std::string(org_name), fqon, above->id, ""});
+    const std::string admins = orgs.back().id + "-admins";
+    groups[id_of(admins)] = {id_of(admins), admins, "", id_of("root")};
     return orgs.back();
   }
+  base::Result<std::vector<services::meta::IdentityGroup>> groups_with_org(
+      store::Reader&, const services::meta::IdentityOrg& org) override {
+    std::vector<services::meta::IdentityGroup> found;
+    for (const auto& [id, group] : groups) {
+      if (group.name == org.id + "-admins") found.push_back(group);
+    }
+    return found;
+  }
   base::Result<void> drop_org(services::Call&, std::string_view id) override {
+    std::erase_if(
+        groups, [id](const auto& each) { return each.second.name == std::string(id) + "-admins"; });
     std::erase_if(orgs, [id](const auto& org) { return org.id == id || org.parent_id == id; });
     return {};
   }

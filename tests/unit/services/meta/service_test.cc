@@ -99,11 +99,46 @@ TEST(Meta, security_is_mirrored) {
   must(call("admin", "GET /users/self"), 200);
 }
 
+TEST(Meta, what_security_tells_of_is_mirrored_however_much_it_is) {
+  const auto tell = [&](const std::string& name, const base::Json& payload) {
+    CHECK_OK(host->transact("test", services::internal_caller("security"),
+                            [&](services::Call& told) -> base::Result<void> {
+                              told.emit(name, payload);
+                              return {};
+                            }));
+    CHECK_OK(host->drain());
+  };
+  const auto groups = [&] { return call("admin", "GET /root/groups").json.size(); };
+  const std::string root = FakeSecurity::id_of("root"), one = FakeSecurity::id_of("one");
+  const std::size_t before = groups();
+  security->groups[one] = {one, "one", "", root};
+  tell("security.group.created", {{"id", one}});
+  CHECK_EQUAL(before + 1, groups());
+  security->groups.erase(one);
+  tell("security.group.deleted", {{"id", one}});
+  CHECK_EQUAL(before, groups());
+  for (int i = 0; i < 450; ++i) {  // more than one transaction takes
+    const std::string name = "many" + std::to_string(i), id = FakeSecurity::id_of(name);
+    security->groups[id] = {id, name, "", root};
+  }
+  tell("security.directory.updated", base::Json::object());
+  CHECK_EQUAL(before + 450, groups());
+  std::erase_if(security->groups, [](const auto& each) { return each.second.name != "admins"; });
+  security->groups.begin()->second.description = "changed";
+  const Answer done = call("admin", "POST /sync");
+  must(done, 200);
+  CHECK_EQUAL(450, done.json["deleted"].get<int>());
+  CHECK_EQUAL(1, done.json["updated"].get<int>());
+  CHECK_EQUAL(0, done.json["created"].get<int>());
+}
+
 TEST(Meta, an_organisation_is_made_in_both) {
   make("acme", "/root", R"({"name":"acme","description":"A"})");
   make("eng", "/acme", R"({"name":"eng"})");
   STRCMP_EQUAL("acme.eng", call("admin", "GET /acme.eng").at("/properties/fqon").c_str());
   CHECK_EQUAL(3u, security->orgs.size());
+  const Answer groups = call("admin", "GET /root/groups?expand=true");
+  CHECK(names_in(groups.json).contains(FakeSecurity::id_of("acme") + "-admins"));
   must(call("admin", "DELETE /acme"), 409);  // there is one below
   must(call("admin", "DELETE /acme?force=true"), 204);
   CHECK_EQUAL(1u, security->orgs.size());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "services/security/org_calls.h"
 #include "tests/unit/services/security/rig.h"
 
 using rest::Method;
@@ -83,6 +84,26 @@ TEST(SecurityIdentities, an_organisation_made_here_is_its_creators_and_goes_agai
   must(as("bob", Method::post, "/acme.lab/orgs", R"({"name":"sub"})"), 403);
   CHECK_OK(change([&](services::Call& call) { return mirror->drop_org(call, id); }));
   must(as("ada", Method::get, "/acme.lab"), 404);
+}
+
+TEST(SecurityIdentities, the_groups_of_an_organisation_are_told_when_they_come_and_go) {
+  using Names = std::vector<std::string>;
+  std::string id;
+  told();
+  CHECK_OK(change([&](services::Call& call) -> base::Result<void> {
+    id = TRY(mirror->make_org(call, ids.at("acme"), "lab", "")).id;
+    return {};
+  }));
+  CHECK_TRUE((told() == Names{"security.org.created", "security.group.created"}));
+  CHECK_OK(change([&](services::Call& call) { return mirror->drop_org(call, id); }));
+  CHECK_TRUE((told() == Names{"security.org.deleted", "security.group.deleted"}));
+  CHECK_OK(change([&](services::Call& call) -> base::Result<void> {
+    const auto made = TRY(security::create_org(call, host->rng(), ids.at("acme"),
+                                               {.name = "shop", .default_users = true}));
+    CHECK_EQUAL(2u, TRY(security::own_groups(call.read(), made)).size());
+    return security::delete_org(call, made);
+  }));
+  CHECK_EQUAL(6u, told().size());
 }
 
 TEST(SecurityIdentities, a_user_made_here_logs_in_and_groups_have_members) {

@@ -87,7 +87,11 @@ TEST(SecurityOrgs, deleting_an_org_takes_everything_below_and_nothing_beside) {
     TokenRecord token{.hash = "h", .id = "i", .account = admin.id, .org = eng.id};
     return put(writer, token);
   });
-  change([&](store::Writer& writer) { return delete_org(writer, acme); });
+  change([&](store::Writer& writer) -> Done {
+    const auto gone = TRY(delete_org(writer, acme));
+    CHECK_EQUAL(4u, gone.size());  // admins and users of both
+    return {};
+  });
   LONGS_EQUAL(1, count("security.orgs"));
   LONGS_EQUAL(1, count("security.directories"));
   LONGS_EQUAL(1, count("security.apps"));
@@ -97,8 +101,10 @@ TEST(SecurityOrgs, deleting_an_org_takes_everything_below_and_nothing_beside) {
   LONGS_EQUAL(stores, count("security.stores"));
   LONGS_EQUAL(0, count("security.keys"));
   LONGS_EQUAL(0, count("security.tokens"));
-  CHECK_ERROR(Code::invalid_argument, "root_org_kept",
-              attempt([&](store::Writer& writer) { return delete_org(writer, root); }));
+  CHECK_ERROR(Code::invalid_argument, "root_org_kept", attempt([&](store::Writer& writer) -> Done {
+                TRY(delete_org(writer, root));
+                return {};
+              }));
 }
 
 TEST(SecurityOrgs, an_app_has_one_default_store_of_each_kind) {
