@@ -6,6 +6,7 @@
 
 #include "services/meta/entitlements.h"
 #include "services/meta/handlers.h"
+#include "services/meta/schemas.h"
 #include "services/meta/work.h"
 
 namespace services::meta {
@@ -199,14 +200,23 @@ struct Verb {
   std::string_view name;
   Result<Reply> (*handle)(Meta&, Call&);
   std::string_view summary;
+  std::string_view reply;
 };
 constexpr Verb kVerbs[] = {
     {rest::Method::get, false, "entitlement.view", list_entitlements,
-     "who may do what here, inherited or granted"},
-    {rest::Method::post, false, "entitlement.create", post_entitlement, "grant an action"},
-    {rest::Method::get, true, "entitlement.view", show_entitlement, "who has one entitlement"},
-    {rest::Method::put, true, "entitlement.update", put_entitlement, "say who has it from here on"},
-    {rest::Method::del, true, "entitlement.delete", drop_entitlement, "back to what is inherited"},
+     "who may do what here, inherited or granted", reply::kEntitlements},
+    {rest::Method::post, false, "entitlement.create", post_entitlement, "grant an action",
+     reply::kEntitlement},
+    {rest::Method::get, true, "entitlement.view", show_entitlement, "who has one entitlement",
+     reply::kEntitlement},
+    {rest::Method::put, true, "entitlement.update", put_entitlement, "say who has it from here on",
+     reply::kEntitlement},
+    {rest::Method::del,
+     true,
+     "entitlement.delete",
+     drop_entitlement,
+     "back to what is inherited",
+     {}},
 };
 
 }  // namespace
@@ -223,7 +233,7 @@ void add_entitlement_rows(Meta& meta, ActionTable& table) {
                            .kind = verb.method == rest::Method::get ? Kind::query : Kind::mutation,
                            .handle = verb.handle,
                            .summary = verb.summary,
-                           .options = {.resolve = resolve_around}}};
+                           .options = {.reply = verb.reply, .resolve = resolve_around}}};
       table.add(row, meta);
     }
   }

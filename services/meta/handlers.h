@@ -33,6 +33,12 @@ base::Result<Reply> list_entitlements(Meta& meta, Call& call);
 base::Result<Reply> show_entitlement(Meta& meta, Call& call);
 base::Result<Reply> put_entitlement(Meta& meta, Call& call);
 
+// ---- groups and who is in them (member_handlers.cc)
+base::Result<Reply> list_members(Meta& meta, Call& call);
+base::Result<Reply> list_groups_of_user(Meta& meta, Call& call);
+base::Result<Reply> add_members(Meta& meta, Call& call);
+base::Result<Reply> remove_members(Meta& meta, Call& call);
+
 // Adds the rows of each part to the table.
 void add_resource_rows(Meta& meta, ActionTable& table);
 void add_special_rows(Meta& meta, ActionTable& table);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "services/meta/handlers.h"
+#include "services/meta/schemas.h"
 
 namespace services::meta {
 
@@ -28,6 +29,12 @@ struct Made {
   std::string_view body = {};
 };
 
+// Also of a 202 that is no task: containers answer so when they are scaled, migrated or promoted.
+std::string_view reply_of(Handle handle) {
+  if (handle == list_resources) return reply::kResources;
+  return handle == remove_resource ? std::string_view() : reply::kResource;
+}
+
 void add(Meta& meta, ActionTable& table, const Made& made) {
   const bool is_query = made.method == rest::Method::get;
   const std::string_view name = meta.keep_name(made.prefix + "." + made.verb);
@@ -39,6 +46,7 @@ void add(Meta& meta, ActionTable& table, const Made& made) {
                        .handle = made.handle,
                        .summary = meta.keep_name(made.verb + " " + made.prefix),
                        .options = {.body = made.body,
+                                   .reply = reply_of(made.handle),
                                    .prepare = name == "user.create" ? prepare_user : nullptr,
                                    .resolve = resolve_target,
                                    .body_max = kBodyMax}}};
@@ -109,15 +117,17 @@ void add_containers(Meta& meta, ActionTable& table) {
 void add_action(Meta& meta, ActionTable& table, const std::string& path,
                 const std::string& prefix) {
   const std::string_view name = meta.keep_name(prefix + ".act");
-  const Row row[1] = {
-      {.method = rest::Method::post,
-       .path = meta.keep_name(path),
-       .name = name,
-       .access = authenticated(),
-       .kind = Kind::mutation,
-       .handle = act_on_resource,
-       .summary = meta.keep_name("carry out ?action= on " + prefix),
-       .options = {.flags = kAsync, .resolve = resolve_target, .body_max = kBodyMax}}};
+  const Row row[1] = {{.method = rest::Method::post,
+                       .path = meta.keep_name(path),
+                       .name = name,
+                       .access = authenticated(),
+                       .kind = Kind::mutation,
+                       .handle = act_on_resource,
+                       .summary = meta.keep_name("carry out ?action= on " + prefix),
+                       .options = {.flags = kAsync,
+                                   .reply = reply::kTask,
+                                   .resolve = resolve_target,
+                                   .body_max = kBodyMax}}};
   table.add(row, meta);
 }
 

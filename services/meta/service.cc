@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "services/meta/handlers.h"
+#include "services/meta/schemas.h"
 #include "services/meta/sync.h"
 #include "services/security/api/identities.h"
 
@@ -34,6 +35,8 @@ Result<std::unique_ptr<Service>> Meta::make(const Json& config) {
   TRY(fields.finish(base::UnknownFields::refuse));
   return std::unique_ptr<Service>(std::make_unique<Meta>());
 }
+
+std::vector<Schema> Meta::schemas() const { return reply_schemas(); }
 
 Result<void> Meta::start(Host& host) {
   host_ = &host;

@@ -42,6 +42,7 @@ class Meta final : public Service,
   std::string_view mount() const override { return "/meta"; }
   Dialect dialect() const override { return Dialect::meta; }
   std::vector<store::Collection> collections() const override { return meta_collections(); }
+  std::vector<Schema> schemas() const override;
   void actions(ActionTable& table) override;
   base::Result<void> start(Host& host) override;
   void stop() override;

@@ -8,6 +8,7 @@
 #include "services/meta/config_stage.h"
 #include "services/meta/entitlements.h"
 #include "services/meta/handlers.h"
+#include "services/meta/schemas.h"
 #include "services/meta/sync.h"
 #include "services/meta/views.h"
 
@@ -326,52 +327,6 @@ Result<Reply> search(Meta& meta, Call& call) {
   return search_in(work, std::move(list), users ? "user" : "group");
 }
 
-Result<Reply> reply_with_ids(const Work& work, const std::vector<std::string>& ids) {
-  std::vector<Stored> list;
-  for (const std::string& id : ids) {
-    std::optional<Stored> stored = TRY(find_resource(work.call.read(), id));
-    if (stored) list.push_back(*std::move(stored));
-  }
-  return list_reply(work, std::move(list));
-}
-
-Result<Reply> list_members(Meta& meta, Call& call) {
-  const Work work = TRY(Work::begin(meta, call));
-  Identities* identities = TRY(meta.identities());
-  const auto ids = TRY(identities->members_of_group(call.read(), call.parameter("id")));
-  return reply_with_ids(work, ids);
-}
-
-Result<Reply> list_groups_of_user(Meta& meta, Call& call) {
-  const Work work = TRY(Work::begin(meta, call));
-  Identities* identities = TRY(meta.identities());
-  const auto ids = TRY(identities->groups_of_user(call.read(), call.parameter("id")));
-  return reply_with_ids(work, ids);
-}
-
-// PATCH and DELETE …/groups/{id}/users?id=A&id=B, as in 2016.
-Result<Reply> change_members(Meta& meta, Call& call, Identities::Membership change) {
-  const Work work = TRY(Work::begin(meta, call));
-  Identities* identities = TRY(meta.identities());
-  const std::vector<std::string> users = call.request().all_query("id");
-  if (users.empty()) {
-    return Error{Code::invalid_argument, "?id= names nobody", "query_invalid"};
-  }
-  const std::string& group = call.parameter("id");
-  for (const std::string& user : users) {
-    TRY(identities->change_member(call, group, user, change));
-  }
-  const auto ids = TRY(identities->members_of_group(call.read(), group));
-  return reply_with_ids(work, ids);
-}
-
-Result<Reply> add_members(Meta& meta, Call& call) {
-  return change_members(meta, call, Identities::Membership::add);
-}
-Result<Reply> remove_members(Meta& meta, Call& call) {
-  return change_members(meta, call, Identities::Membership::remove);
-}
-
 // POST /orgs makes an organisation below the root.
 Result<Target> resolve_root(Meta& meta, Call& call) {
   const auto root = TRY(meta.host().orgs().find_fqon(call.read(), "root"));
@@ -394,7 +349,7 @@ constexpr Row kSpecial[] = {
      Kind::mutation,
      make_resource,
      "make an organisation below the root",
-     {.body = R"({"type":"object"})", .resolve = resolve_root}},
+     {.body = R"({"type":"object"})", .reply = reply::kResource, .resolve = resolve_root}},
     {rest::Method::get,
      "/lambdas/{id}/env",
      "lambda.env",
@@ -402,11 +357,17 @@ constexpr Row kSpecial[] = {
      Kind::query,
      show_env,
      "merged environment variables of a lambda",
-     {.resolve = resolve_anywhere}},
+     {.reply = reply::kEnv, .resolve = resolve_anywhere}},
     {rest::Method::get, "/health", "meta.health", anonymous(), Kind::query, show_health,
      "whether the service answers"},
-    {rest::Method::get, "/about", "meta.about", anonymous(), Kind::query, show_about,
-     "version and services"},
+    {rest::Method::get,
+     "/about",
+     "meta.about",
+     anonymous(),
+     Kind::query,
+     show_about,
+     "version and services",
+     {.reply = reply::kAbout}},
     {rest::Method::get,
      "/orgs/{org}/health",
      "org.health",
@@ -414,7 +375,7 @@ constexpr Row kSpecial[] = {
      Kind::query,
      show_org_health,
      "the service as one organisation sees it",
-     {.resolve = resolve_target}},
+     {.reply = reply::kOrgHealth, .resolve = resolve_target}},
     {rest::Method::post,
      "/sync",
      "meta.sync",
@@ -422,7 +383,7 @@ constexpr Row kSpecial[] = {
      Kind::mutation,
      synchronise,
      "mirror security's organisations, people and groups",
-     {.flags = kUngated, .resolve = nullptr}},
+     {.flags = kUngated, .reply = reply::kSyncResult}},
     {rest::Method::post,
      "/bootstrap",
      "meta.bootstrap",
@@ -430,21 +391,63 @@ constexpr Row kSpecial[] = {
      Kind::mutation,
      synchronise,
      "as sync; types are there without it",
-     {.flags = kUngated}},
-    {rest::Method::get, "/orgs", "org.list", authenticated(), Kind::query, list_orgs,
-     "organisations that the caller may see"},
-    {rest::Method::get, "/users", "user.list", authenticated(), Kind::query, list_users,
-     "people that the caller may see"},
-    {rest::Method::get, "/users/self", "user.self", authenticated(), Kind::query, show_self,
-     "the caller"},
-    {rest::Method::get, "/groups", "group.list", authenticated(), Kind::query, list_groups,
-     "groups that the caller may see"},
-    {rest::Method::get, "/rules", "rule.list", authenticated(), Kind::query, list_rules,
-     "rules that the caller may see"},
-    {rest::Method::get, "/users/search", "user.search", authenticated(), Kind::query, search,
-     "people by property"},
-    {rest::Method::get, "/groups/search", "group.search", authenticated(), Kind::query, search,
-     "groups by property"},
+     {.flags = kUngated, .reply = reply::kSyncResult}},
+    {rest::Method::get,
+     "/orgs",
+     "org.list",
+     authenticated(),
+     Kind::query,
+     list_orgs,
+     "organisations that the caller may see",
+     {.reply = reply::kResources}},
+    {rest::Method::get,
+     "/users",
+     "user.list",
+     authenticated(),
+     Kind::query,
+     list_users,
+     "people that the caller may see",
+     {.reply = reply::kResources}},
+    {rest::Method::get,
+     "/users/self",
+     "user.self",
+     authenticated(),
+     Kind::query,
+     show_self,
+     "the caller",
+     {.reply = reply::kResource}},
+    {rest::Method::get,
+     "/groups",
+     "group.list",
+     authenticated(),
+     Kind::query,
+     list_groups,
+     "groups that the caller may see",
+     {.reply = reply::kResources}},
+    {rest::Method::get,
+     "/rules",
+     "rule.list",
+     authenticated(),
+     Kind::query,
+     list_rules,
+     "rules that the caller may see",
+     {.reply = reply::kResources}},
+    {rest::Method::get,
+     "/users/search",
+     "user.search",
+     authenticated(),
+     Kind::query,
+     search,
+     "people by property",
+     {.reply = reply::kResources}},
+    {rest::Method::get,
+     "/groups/search",
+     "group.search",
+     authenticated(),
+     Kind::query,
+     search,
+     "groups by property",
+     {.reply = reply::kResources}},
     {rest::Method::get,
      "/orgs/{org}/users/search",
      "user.search",
@@ -452,7 +455,7 @@ constexpr Row kSpecial[] = {
      Kind::query,
      search,
      "people of an organisation by property",
-     {.resolve = resolve_target}},
+     {.reply = reply::kResources, .resolve = resolve_target}},
     {rest::Method::get,
      "/orgs/{org}/groups/search",
      "group.search",
@@ -460,9 +463,15 @@ constexpr Row kSpecial[] = {
      Kind::query,
      search,
      "groups of an organisation by property",
-     {.resolve = resolve_target}},
-    {rest::Method::get, "/path/{path...}", "resource.path", authenticated(), Kind::query, show_path,
-     "a resource by the names on the way to it"},
+     {.reply = reply::kResources, .resolve = resolve_target}},
+    {rest::Method::get,
+     "/path/{path...}",
+     "resource.path",
+     authenticated(),
+     Kind::query,
+     show_path,
+     "a resource by the names on the way to it",
+     {.reply = reply::kResource}},
     {rest::Method::get,
      "/orgs/{org}/groups/{id}/users",
      "group.members",
@@ -470,7 +479,7 @@ constexpr Row kSpecial[] = {
      Kind::query,
      list_members,
      "who is in a group",
-     {.resolve = resolve_target}},
+     {.reply = reply::kResources, .resolve = resolve_target}},
     {rest::Method::patch,
      "/orgs/{org}/groups/{id}/users",
      "group.update",
@@ -478,7 +487,7 @@ constexpr Row kSpecial[] = {
      Kind::mutation,
      add_members,
      "put people into a group",
-     {.resolve = resolve_target}},
+     {.reply = reply::kResources, .resolve = resolve_target}},
     {rest::Method::del,
      "/orgs/{org}/groups/{id}/users",
      "group.update",
@@ -486,7 +495,7 @@ constexpr Row kSpecial[] = {
      Kind::mutation,
      remove_members,
      "take people out of a group",
-     {.resolve = resolve_target}},
+     {.reply = reply::kResources, .resolve = resolve_target}},
     {rest::Method::get,
      "/orgs/{org}/users/{id}/groups",
      "user.groups",
@@ -494,7 +503,7 @@ constexpr Row kSpecial[] = {
      Kind::query,
      list_groups_of_user,
      "the groups of somebody",
-     {.resolve = resolve_target}},
+     {.reply = reply::kResources, .resolve = resolve_target}},
 };
 
 // Around the organisation itself and around any of its resources.
@@ -505,29 +514,38 @@ struct Around {
   std::string_view access;
   Result<Reply> (*handle)(Meta&, Call&);
   std::string_view summary;
+  std::string_view reply;  // in the organisation's row; others may differ, see reply_around()
 };
 constexpr Around kAround[] = {
     {rest::Method::get, "env", "resource.env", "resource.view", show_env,
-     "merged environment variables"},
+     "merged environment variables", reply::kEnv},
     {rest::Method::get, "config", "resource.config", "resource.view", show_config,
-     "configuration, with ?effective=true what is in force"},
+     "configuration, with ?effective=true what is in force", reply::kConfigOrView},
     {rest::Method::get, "config/watch", "config.watch", "resource.view", watch_config,
-     "waits until what is in force is no longer ?version=, up to ?wait= seconds"},
+     "waits until what is in force is no longer ?version=, up to ?wait= seconds",
+     reply::kConfigView},
     {rest::Method::put, "config", "config.update", "resource.update", put_config,
-     "replace the configuration said here"},
+     "replace the configuration said here", reply::kConfig},
     {rest::Method::get, "history", "resource.history", "resource.view", show_history,
-     "versions, oldest first"},
+     "versions, oldest first", reply::kHistory},
     {rest::Method::get, "diff", "resource.diff", "resource.view", show_diff,
-     "the patch between two versions"},
+     "the patch between two versions", reply::kPatch},
     {rest::Method::get, "context", "resource.context", "resource.view", show_context,
-     "organisation, workspace and environment"},
+     "organisation, workspace and environment", reply::kContext},
     {rest::Method::get, "links", "resource.links", "resource.view", show_links,
-     "what leads to it and where it leads"},
+     "what leads to it and where it leads", reply::kEdges},
     {rest::Method::get, "actions", "resource.actions", "resource.view", show_actions,
-     "what can be entitled here"},
+     "what can be entitled here", reply::kActionNames},
     {rest::Method::post, "restore", "resource.restore", "resource.update", restore,
-     "as it was in ?version="},
+     "as it was in ?version=", reply::kResource},
 };
+
+// What is said of the row below any resource rather than the organisation itself.
+std::string_view reply_around(const Around& around, bool is_org) {
+  if (!is_org && around.handle == show_config) return reply::kAnyConfigOrView;
+  if (!is_org && around.handle == put_config) return reply::kAnyConfig;
+  return around.reply;
+}
 
 }  // namespace
 
@@ -545,7 +563,9 @@ void add_special_rows(Meta& meta, ActionTable& table) {
            .kind = around.method == rest::Method::get ? Kind::query : Kind::mutation,
            .handle = around.handle,
            .summary = around.summary,
-           .options = {.resolve = restores ? resolve_restore : resolve_around}}};
+           .options = {.body = around.handle == put_config ? reply::kAnyConfig : std::string_view(),
+                       .reply = reply_around(around, before == "/orgs/{org}/"),
+                       .resolve = restores ? resolve_restore : resolve_around}}};
       table.add(row, meta);
     }
   }
