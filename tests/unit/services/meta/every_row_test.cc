@@ -82,10 +82,11 @@ struct EveryRowRig : MetaRig {
     const Json body = body_of(rest);
     const std::string id = ask("POST", list, body).at("/id");
     made.emplace(rest, id);
-    ask("GET", list);
+    for (const char* query : {"", "?expand=true", "?limit=1", "?explain=true"})
+      ask("GET", list + query);
     for (const std::string& in : {list, "/root/" + rest}) {
       if (!has_own("GET", in + "/" + id)) continue;
-      ask("GET", in + "/" + id);
+      for (const char* query : {"", "?explain=true"}) ask("GET", in + "/" + id + query);
       ask("PUT", in + "/" + id, body);
       ask("PATCH", in + "/" + id, Json::parse(kDescribed));
       const std::string gone = ask("POST", list, body_of(rest)).at("/id");
@@ -194,7 +195,29 @@ struct EveryRowRig : MetaRig {
     }
   }
 
+  // Said here, in force and with what it comes from; nothing says a value of `token`.
+  void use_config(const std::string& place) {
+    const Json said = {{"size", {{"value", 3}, {"final", true}}},
+                       {"token", {{"required", "wait"}}},
+                       {"depth", Json::array({{{"value", 1}, {"when", {{"env_type", "prod"}}}},
+                                              {{"value", {1}}, {"mode", "append"}}})}};
+    ask("PUT", place + "/config", said);
+    ask("GET", place + "/config");
+    const Json view = ask("GET", place + "/config?effective=true&explain=true").json;
+    CHECK_TRUE(view.contains("missing") && view.contains("chain"));
+    ask("GET", place + "/config?effective=true");
+    ask("GET", place + "/config/watch");
+  }
+  // What surrounds a resource that has been changed, and leads to others.
+  void look_around(const std::string& item) {
+    ask("GET", item + "/history");
+    ask("GET", item + "/diff?from=1&to=2");
+    ask("GET", item + "/context");
+    ask("GET", item + "/links?depth=10");
+  }
+
   void use_entitlements(const std::string& place) {
+    ask("GET", place + "/entitlements");
     const Json grants = ask("GET", place + "/entitlements?expand=true").json;
     const std::string one = place + "/entitlements/" + grants.at(0).at("id").get<std::string>();
     const Json body = {{"properties",
@@ -209,6 +232,15 @@ struct EveryRowRig : MetaRig {
 
 TEST_GROUP_BASE(MetaEveryRow, EveryRowRig){};
 
+TEST(MetaEveryRow, config_is_put_as_an_object_and_read_as_a_provider_has_it) {
+  for (const char* body : {"null", "[]", "\"x\""})
+    CHECK_EQUAL(422, call("admin", "PUT /root/workspaces/$ws/config", body).status);
+  Json provider = body_of("providers");
+  provider["properties"]["config"] = "a text";
+  const std::string id = ask("POST", "/root/providers", provider).at("/id");
+  STRCMP_EQUAL("\"a text\"", ask("GET", "/root/providers/" + id + "/config").raw.body.c_str());
+}
+
 TEST(MetaEveryRow, answers_well_and_can_be_tried) {
   for (const char* line : {"/sync", "/bootstrap"}) ask("POST", line);
   for (const char* list : {"/orgs", "/root", "/root/orgs"}) {
@@ -219,9 +251,10 @@ TEST(MetaEveryRow, answers_well_and_can_be_tried) {
   ask("DELETE", "/n1");
   use_all_collections();
   for (const char* place : {"/root", "/root/workspaces/$ws"}) {
-    ask("PUT", std::string(place) + "/config", Json{{"size", {{"value", 3}}}});
-    ask("GET", std::string(place) + "/diff?from=1&to=2");
+    use_config(place);
+    look_around(place);
     use_entitlements(place);
+    ask("PUT", std::string(place) + "/config", Json::object());
   }
   use_an_added_type();
   act_on_all();
@@ -233,6 +266,8 @@ TEST(MetaEveryRow, answers_well_and_can_be_tried) {
     ask("POST", std::string(web) + "/migrate?provider=$caas");
     ask("POST", std::string(web) + "/promote?target=" + prod);
   }
+  look_around("/root/containers/$web");
+  look_around("/root/providers/$caas");
   ask("POST", "/root/containers/$web/restore?version=1");
   const std::string members = "/root/groups/" + made["groups"] + "/users";
   ask("PATCH", members + "?id=" + made["users"]);
