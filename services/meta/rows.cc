@@ -139,6 +139,8 @@ void add_resource_rows(Meta& meta, ActionTable& table) {
     if (type->rest_name.empty() || !done.insert(type->rest_name).second) continue;
     const ResourceType& stands = *meta.builtin().find_rest(type->rest_name);
     add_collection(meta, table, stands);
+    // People and groups are security's: no provider stands behind them.
+    if (stands.name == kUserType || stands.name == kGroupType) continue;
     add_action(meta, table, "/orgs/{org}/" + stands.rest_name + "/{id}", stands.prefix);
   }
   add_containers(meta, table);
