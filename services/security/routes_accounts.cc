@@ -6,6 +6,7 @@
 #include "services/security/core/render.h"
 #include "services/security/grants.h"
 #include "services/security/routes.h"
+#include "services/security/schemas.h"
 
 namespace security {
 
@@ -220,10 +221,16 @@ using rest::Method;
 constexpr services::ActionOptions<Security> kAccount = {.resolve = resolve_account};
 constexpr services::ActionOptions<Security> kGroup = {.resolve = resolve_group};
 constexpr services::Action<Security> kActions[] = {
-    {Method::get, "/accounts/self", "account.self", services::authenticated(), Kind::query,
-     show_self, "The caller's account"},
+    {Method::get,
+     "/accounts/self",
+     "account.self",
+     services::authenticated(),
+     Kind::query,
+     show_self,
+     "The caller's account",
+     {.reply = reply::kAccount}},
     {Method::get, "/accounts/{account}", "account.view", services::authenticated(), Kind::query,
-     show_account, "An account", kAccount},
+     show_account, "An account", replying(kAccount, reply::kAccount)},
     {Method::patch,
      "/accounts/{account}",
      "account.update",
@@ -231,33 +238,37 @@ constexpr services::Action<Security> kActions[] = {
      Kind::mutation,
      noticed<patch_account_route>,
      "Changes an account",
-     {.prepare = prepare_patch, .resolve = resolve_account}},
+     {.reply = reply::kAccount, .prepare = prepare_patch, .resolve = resolve_account}},
     {Method::del, "/accounts/{account}", "account.delete", services::right("deleteAccount"),
-     Kind::mutation, noticed<remove_account>, "Deletes an account", kAccount},
+     Kind::mutation, noticed<remove_account>, "Deletes an account",
+     replying(kAccount, reply::kDeleted)},
     {Method::post, "/accounts/{account}/disable", "account.disable",
      services::right("updateAccount"), Kind::mutation, noticed<disable>, "Disables an account",
-     kAccount},
+     replying(kAccount, reply::kSwitched)},
     {Method::post, "/accounts/{account}/enable", "account.enable", services::right("updateAccount"),
-     Kind::mutation, noticed<enable>, "Enables an account", kAccount},
+     Kind::mutation, noticed<enable>, "Enables an account", replying(kAccount, reply::kSwitched)},
     {Method::get, "/accounts/{account}/groups", "account.groups", services::authenticated(),
-     Kind::query, account_groups, "Groups of an account", kAccount},
+     Kind::query, account_groups, "Groups of an account", replying(kAccount, reply::kGroups)},
     {Method::del, "/accounts/{account}/email", "account.update", services::authenticated(),
-     Kind::mutation, noticed<remove_email>, "Takes an account's e-mail address away", kAccount},
+     Kind::mutation, noticed<remove_email>, "Takes an account's e-mail address away",
+     replying(kAccount, reply::kAccount)},
     {Method::del, "/accounts/{account}/phoneNumber", "account.update", services::authenticated(),
-     Kind::mutation, noticed<remove_phone>, "Takes an account's phone number away", kAccount},
+     Kind::mutation, noticed<remove_phone>, "Takes an account's phone number away",
+     replying(kAccount, reply::kAccount)},
     {Method::post, "/accounts/{account}/apiKeys", "apikey.create", services::authenticated(),
-     Kind::mutation, make_key, "Makes an API key for an account", kAccount},
+     Kind::mutation, make_key, "Makes an API key for an account", replying(kAccount, reply::kKey)},
     {Method::get, "/groups/{group}", "group.view", services::right("readDirectory"), Kind::query,
-     show_group, "A group", kGroup},
+     show_group, "A group", replying(kGroup, reply::kGroup)},
     {Method::patch, "/groups/{group}", "group.update", services::right("updateGroup"),
-     Kind::mutation, noticed<patch_group_route>, "Changes a group", kGroup},
+     Kind::mutation, noticed<patch_group_route>, "Changes a group",
+     replying(kGroup, reply::kGroup)},
     {Method::del, "/groups/{group}", "group.delete", services::right("deleteGroup"), Kind::mutation,
-     noticed<remove_group>, "Deletes a group", kGroup},
+     noticed<remove_group>, "Deletes a group", replying(kGroup, reply::kDeleted)},
     {Method::get, "/groups/{group}/accounts", "group.members", services::right("readDirectory"),
-     Kind::query, group_members, "Members of a group", kGroup},
+     Kind::query, group_members, "Members of a group", replying(kGroup, reply::kAccounts)},
     {Method::patch, "/groups/{group}/accounts", "group.members.update",
      services::right("updateGroup"), Kind::mutation, noticed<patch_members>,
-     "Adds members to a group and removes them", kGroup},
+     "Adds members to a group and removes them", replying(kGroup, reply::kMembers)},
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "services/security/clients.h"
 #include "services/security/grants.h"
 #include "services/security/model/names.h"
+#include "services/security/schemas.h"
 #include "services/security/token/secret_token.h"
 
 namespace security {
@@ -113,14 +114,27 @@ Result<Reply> remove_client(Security&, Call& call) {
 using rest::Method;
 constexpr services::ActionOptions<Security> kClient = {.resolve = resolve_client};
 constexpr services::Action<Security> kActions[] = {
-    {Method::get, "/orgs/{org}/clients", "client.list", services::right("createApp"), Kind::query,
-     list_clients, "Clients of OpenID Connect of an organisation"},
-    {Method::post, "/orgs/{org}/clients", "client.create", services::right("createApp"),
-     Kind::mutation, make_client, "Registers a client of OpenID Connect"},
+    {Method::get,
+     "/orgs/{org}/clients",
+     "client.list",
+     services::right("createApp"),
+     Kind::query,
+     list_clients,
+     "Clients of OpenID Connect of an organisation",
+     {.reply = reply::kClients}},
+    {Method::post,
+     "/orgs/{org}/clients",
+     "client.create",
+     services::right("createApp"),
+     Kind::mutation,
+     make_client,
+     "Registers a client of OpenID Connect",
+     {.reply = reply::kNewClient}},
     {Method::get, "/clients/{client}", "client.view", services::right("createApp"), Kind::query,
-     show_client, "A client of OpenID Connect", kClient},
+     show_client, "A client of OpenID Connect", replying(kClient, reply::kClient)},
     {Method::del, "/clients/{client}", "client.delete", services::right("deleteApp"),
-     Kind::mutation, noticed<remove_client>, "Deletes a client and ends its tokens", kClient},
+     Kind::mutation, noticed<remove_client>, "Deletes a client and ends its tokens",
+     replying(kClient, reply::kDeleted)},
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "services/security/model/names.h"
 #include "services/security/routes.h"
 #include "services/security/routes_people.h"
+#include "services/security/schemas.h"
 
 namespace security {
 
@@ -207,19 +208,30 @@ Result<Reply> sync_directory(Security&, Call& call) {
 using rest::Method;
 constexpr services::ActionOptions<Security> kHere = {.resolve = resolve_directory};
 constexpr services::Action<Security> kActions[] = {
-    {Method::get, "/orgs/{org}/directories", "directory.list", services::authenticated(),
-     Kind::query, list_directories, "An organisation's directories"},
-    {Method::post, "/orgs/{org}/directories", "directory.create",
-     services::right("createDirectory"), Kind::mutation, noticed<make_directory>,
-     "Creates a directory"},
+    {Method::get,
+     "/orgs/{org}/directories",
+     "directory.list",
+     services::authenticated(),
+     Kind::query,
+     list_directories,
+     "An organisation's directories",
+     {.reply = reply::kDirectories}},
+    {Method::post,
+     "/orgs/{org}/directories",
+     "directory.create",
+     services::right("createDirectory"),
+     Kind::mutation,
+     noticed<make_directory>,
+     "Creates a directory",
+     {.reply = reply::kDirectory}},
     {Method::get, "/directories/{directory}", "directory.view", services::authenticated(),
-     Kind::query, show_directory, "A directory", kHere},
+     Kind::query, show_directory, "A directory", replying(kHere, reply::kDirectory)},
     {Method::patch, "/directories/{directory}", "directory.update",
      services::right("updateDirectory"), Kind::mutation, noticed<patch_directory>,
-     "Changes a directory", kHere},
+     "Changes a directory", replying(kHere, reply::kDirectory)},
     {Method::del, "/directories/{directory}", "directory.delete",
      services::right("deleteDirectory"), Kind::mutation, noticed<remove_directory>,
-     "Deletes a directory with its accounts and groups", kHere},
+     "Deletes a directory with its accounts and groups", replying(kHere, reply::kDeleted)},
     {Method::post,
      "/directories/{directory}/sync",
      "directory.sync",
@@ -227,7 +239,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::mutation,
      sync_directory,
      "Brings who was taken over from an LDAP directory up to date, disables who is gone there",
-     {.prepare = prepare_sync, .resolve = resolve_directory}},
+     {.reply = reply::kDirectorySync, .prepare = prepare_sync, .resolve = resolve_directory}},
     {Method::get,
      "/directories/{directory}/accounts",
      "account.list",
@@ -236,6 +248,7 @@ constexpr services::Action<Security> kActions[] = {
      list_directory_accounts,
      "Accounts of a directory, by ?username=, ?email=, ?phoneNumber= with *",
      {.flags = services::kOnWorker,
+      .reply = reply::kAccounts,
       .prepare = prepare_directory_search,
       .resolve = resolve_directory}},
     {Method::post,
@@ -245,7 +258,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::mutation,
      noticed<make_directory_account>,
      "Creates an account in a directory",
-     {.prepare = prepare_password, .resolve = resolve_directory}},
+     {.reply = reply::kAccount, .prepare = prepare_password, .resolve = resolve_directory}},
     {Method::get,
      "/directories/{directory}/groups",
      "group.list",
@@ -254,17 +267,18 @@ constexpr services::Action<Security> kActions[] = {
      list_directory_groups,
      "Groups of a directory, by ?name= with *",
      {.flags = services::kOnWorker,
+      .reply = reply::kGroups,
       .prepare = prepare_directory_group_search,
       .resolve = resolve_directory}},
     {Method::post, "/directories/{directory}/groups", "group.create",
      services::right("createGroup"), Kind::mutation, noticed<make_directory_group>,
-     "Creates a group in a directory", kHere},
+     "Creates a group in a directory", replying(kHere, reply::kGroup)},
     {Method::get, "/directories/{directory}/usernames/{username}", "account.view",
      services::right("readDirectory"), Kind::query, directory_account,
-     "An account of a directory by name", kHere},
+     "An account of a directory by name", replying(kHere, reply::kAccount)},
     {Method::get, "/directories/{directory}/groupnames/{groupname}", "group.view",
      services::right("readDirectory"), Kind::query, directory_group,
-     "A group of a directory by name", kHere},
+     "A group of a directory by name", replying(kHere, reply::kGroup)},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "services/framework/host.h"
 #include "services/security/clients.h"
 #include "services/security/grants.h"
+#include "services/security/schemas.h"
 #include "services/security/token/secret_token.h"
 
 namespace security {
@@ -201,10 +202,22 @@ Result<Reply> revoke(Security& self, Call& call) {
 using rest::Method;
 constexpr services::Flags kTokenForm = services::kForm | services::kUngated;
 constexpr services::Action<Security> kActions[] = {
-    {Method::get, "/.well-known/openid-configuration", "oidc.discovery", services::anonymous(),
-     Kind::query, discovery, "What OpenID Connect offers"},
-    {Method::get, "/oauth/jwks", "oidc.keys", services::anonymous(), Kind::query, jwks,
-     "Keys that tokens are signed with"},
+    {Method::get,
+     "/.well-known/openid-configuration",
+     "oidc.discovery",
+     services::anonymous(),
+     Kind::query,
+     discovery,
+     "What OpenID Connect offers",
+     {.reply = reply::kDiscovery}},
+    {Method::get,
+     "/oauth/jwks",
+     "oidc.keys",
+     services::anonymous(),
+     Kind::query,
+     jwks,
+     "Keys that tokens are signed with",
+     {.reply = reply::kKeySet}},
     {Method::post,
      "/oauth/token",
      "oidc.token",
@@ -212,9 +225,15 @@ constexpr services::Action<Security> kActions[] = {
      Kind::mutation,
      token,
      "Redeems a code, a refresh token, an API key or another's token",
-     {.flags = kTokenForm}},
-    {Method::get, "/oauth/userinfo", "oidc.userinfo", services::authenticated(), Kind::query,
-     userinfo, "Who the token is about"},
+     {.flags = kTokenForm, .reply = reply::kToken}},
+    {Method::get,
+     "/oauth/userinfo",
+     "oidc.userinfo",
+     services::authenticated(),
+     Kind::query,
+     userinfo,
+     "Who the token is about",
+     {.reply = reply::kUserInfo}},
     {Method::post,
      "/oauth/revoke",
      "oidc.revoke",
@@ -222,7 +241,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::mutation,
      revoke,
      "Ends a token",
-     {.flags = kTokenForm}},
+     {.flags = kTokenForm, .reply = reply::kNothing}},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "services/framework/host.h"
 #include "services/security/core/render.h"
 #include "services/security/routes.h"
+#include "services/security/schemas.h"
 
 namespace security {
 
@@ -133,7 +134,7 @@ constexpr services::ActionOptions<Security> kOrg = {};
 // The five rows of one kind of subject.
 #define RIGHT_ROWS(PATH, SCOPE, WHAT, OPTIONS)                                                    \
   {Method::get, PATH "/rights", "right.list",      services::right("list" SCOPE "Grants"),        \
-   Kind::query, list_rights,    "Rights of " WHAT, OPTIONS},                                      \
+   Kind::query, list_rights,    "Rights of " WHAT, replying(OPTIONS, reply::kRights)},            \
       {Method::post,                                                                              \
        PATH "/rights",                                                                            \
        "right.create",                                                                            \
@@ -141,7 +142,7 @@ constexpr services::ActionOptions<Security> kOrg = {};
        Kind::mutation,                                                                            \
        noticed<make_right>,                                                                       \
        "Grants a right to " WHAT,                                                                 \
-       OPTIONS},                                                                                  \
+       replying(OPTIONS, reply::kRight)},                                                         \
       {Method::get,                                                                               \
        PATH "/rights/{grant}",                                                                    \
        "right.view",                                                                              \
@@ -149,7 +150,7 @@ constexpr services::ActionOptions<Security> kOrg = {};
        Kind::query,                                                                               \
        show_right,                                                                                \
        "A right of " WHAT " by name",                                                             \
-       OPTIONS},                                                                                  \
+       replying(OPTIONS, reply::kRight)},                                                         \
       {Method::patch,                                                                             \
        PATH "/rights/{grant}",                                                                    \
        "right.update",                                                                            \
@@ -157,10 +158,11 @@ constexpr services::ActionOptions<Security> kOrg = {};
        Kind::mutation,                                                                            \
        noticed<patch_named>,                                                                      \
        "Changes the value of a right of " WHAT,                                                   \
-       OPTIONS},                                                                                  \
+       replying(OPTIONS, reply::kRight)},                                                         \
   {                                                                                               \
     Method::del, PATH "/rights/{grant}", "right.delete", services::right("delete" SCOPE "Grant"), \
-        Kind::mutation, noticed<remove_named>, "Takes a right from " WHAT, OPTIONS                \
+        Kind::mutation, noticed<remove_named>, "Takes a right from " WHAT,                        \
+        replying(OPTIONS, reply::kDeleted)                                                        \
   }
 
 constexpr services::Action<Security> kActions[] = {
@@ -171,11 +173,13 @@ constexpr services::Action<Security> kActions[] = {
     RIGHT_ROWS("/apps/{app}/usernames/{username}", "App", "an account in an app by name", kApp),
     RIGHT_ROWS("/apps/{app}/groups/{group}", "App", "a group in an app", kApp),
     {Method::get, "/rights/{right}", "right.view", services::right("listAppGrants"), Kind::query,
-     show_by_id, "A right", kRight},
+     show_by_id, "A right", replying(kRight, reply::kRight)},
     {Method::patch, "/rights/{right}", "right.update", services::right("updateAppGrant"),
-     Kind::mutation, noticed<patch_by_id>, "Changes the value of a right", kRight},
+     Kind::mutation, noticed<patch_by_id>, "Changes the value of a right",
+     replying(kRight, reply::kRight)},
     {Method::del, "/rights/{right}", "right.delete", services::right("deleteAppGrant"),
-     Kind::mutation, noticed<remove_by_id>, "Takes a right away", kRight},
+     Kind::mutation, noticed<remove_by_id>, "Takes a right away",
+     replying(kRight, reply::kDeleted)},
 };
 #undef RIGHT_ROWS
 

@@ -11,6 +11,7 @@
 #include "services/security/adapters/saml/saml.h"
 #include "services/security/clients.h"
 #include "services/security/grants.h"
+#include "services/security/schemas.h"
 #include "services/security/token/secret_token.h"
 
 namespace security {
@@ -166,7 +167,9 @@ constexpr services::Action<Security> kActions[] = {
      Kind::mutation,
      take_response,
      "Takes the provider's response and issues a token",
-     {.flags = services::kForm | services::kUngated, .body_max = 512 << 10}},
+     {.flags = services::kForm | services::kUngated,
+      .reply = reply::kToken,
+      .body_max = 512 << 10}},
 };
 
 }  // namespace

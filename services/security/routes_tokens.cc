@@ -3,6 +3,7 @@
 #include "services/framework/host.h"
 #include "services/security/core/render.h"
 #include "services/security/grants.h"
+#include "services/security/schemas.h"
 #include "services/security/token/secret_token.h"
 
 namespace security {
@@ -284,7 +285,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::mutation,
      issue,
      "Issues a token for a password, an API key or a refresh token",
-     {.flags = kTokenForm, .prepare = prepare_issue}},
+     {.flags = kTokenForm, .reply = reply::kToken, .prepare = prepare_issue}},
     {Method::post,
      "/oauth/issue",
      "token.issue",
@@ -292,7 +293,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::mutation,
      issue_global,
      "Issues a token for an API key",
-     {.flags = kTokenForm}},
+     {.flags = kTokenForm, .reply = reply::kToken}},
     {Method::post,
      "/orgs/{org}/oauth/inspect",
      "token.inspect",
@@ -300,7 +301,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::query,
      inspect,
      "What a token is good for in an organisation",
-     {.flags = kTokenForm}},
+     {.flags = kTokenForm, .reply = reply::kInspection}},
     {Method::post,
      "/oauth/inspect",
      "token.inspect",
@@ -308,7 +309,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::query,
      inspect,
      "What a token is good for",
-     {.flags = kTokenForm}},
+     {.flags = kTokenForm, .reply = reply::kInspection}},
     {Method::post,
      "/oauth/introspect",
      "token.inspect",
@@ -316,7 +317,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::query,
      inspect,
      "What a token is good for, RFC 7662",
-     {.flags = kTokenForm}},
+     {.flags = kTokenForm, .reply = reply::kInspection}},
     {Method::del,
      "/accessTokens/{token}",
      "token.delete",
@@ -324,7 +325,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::mutation,
      noticed<remove_token>,
      "Ends a token",
-     {.flags = services::kUngated}},
+     {.flags = services::kUngated, .reply = reply::kDeleted}},
     {Method::del,
      "/apiKeys/{key}",
      "apikey.delete",
@@ -332,7 +333,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::mutation,
      noticed<remove_key>,
      "Deletes an API key, those made with it and their tokens",
-     {.flags = services::kUngated}},
+     {.flags = services::kUngated, .reply = reply::kDeleted}},
     {Method::post,
      "/auth",
      "security.auth",
@@ -340,9 +341,15 @@ constexpr services::Action<Security> kActions[] = {
      Kind::query,
      auth,
      "Who the caller is to the credential's organisation",
-     {.resolve = resolve_own_org}},
-    {Method::post, "/orgs/{org}/auth", "security.auth", services::authenticated(), Kind::query,
-     auth, "Who the caller is to an organisation"},
+     {.reply = reply::kAuth, .resolve = resolve_own_org}},
+    {Method::post,
+     "/orgs/{org}/auth",
+     "security.auth",
+     services::authenticated(),
+     Kind::query,
+     auth,
+     "Who the caller is to an organisation",
+     {.reply = reply::kAuth}},
     {Method::post,
      "/apps/{app}/auth",
      "security.app.auth",
@@ -350,7 +357,7 @@ constexpr services::Action<Security> kActions[] = {
      Kind::query,
      app_auth,
      "Checks a name and password against an app's account stores",
-     {.prepare = prepare_app_auth, .resolve = resolve_app}},
+     {.reply = reply::kAuth, .prepare = prepare_app_auth, .resolve = resolve_app}},
 };
 
 }  // namespace

@@ -29,6 +29,7 @@
 #include "services/security/core/change.h"
 #include "services/security/directory/adapter.h"
 #include "services/security/gains.h"
+#include "services/security/schemas.h"
 #include "services/security/token/jwt.h"
 
 namespace security {
@@ -53,6 +54,7 @@ class Security final : public services::Service,
   std::string_view mount() const override { return "/security"; }
   services::Dialect dialect() const override { return services::Dialect::security; }
   std::vector<store::Collection> collections() const override { return security_collections(); }
+  std::vector<services::Schema> schemas() const override { return reply_schemas(); }
   void actions(services::ActionTable& table) override;
   base::Result<void> start(services::Host& host) override;
   void stop() override;

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/security/schemas.h"
+
+#include <CppUTest/TestHarness.h>
+
+#include <nlohmann/json.hpp>
+
+#include "services/framework/reply_forms.h"
+#include "services/framework/schema.h"
+#include "tests/unit/services/security/rig.h"
+
+namespace {
+
+using base::Json;
+
+constexpr const char* kAda = R"({"id":"00000000-0000-4000-8000-000000000001","username":"ada",
+  "firstName":"","lastName":"","directory":{"id":"00000000-0000-4000-8000-000000000002",
+  "name":"people","orgId":"00000000-0000-4000-8000-000000000003","directoryType":"INTERNAL"}})";
+
+TEST_GROUP(SecuritySchemas) {
+  services::Schemas schemas;
+  void setup() override {
+    for (const services::Schema& each : security::reply_schemas()) {
+      CHECK_TRUE(each.name.starts_with("Security"));
+      CHECK_OK(schemas.add(each.name, each.text));
+    }
+    CHECK_OK(schemas.check_references());
+  }
+  bool fits(const char* name, const Json& value) {
+    return schemas.validate(services::reference_to(name), value).has_value();
+  }
+};
+
+TEST(SecuritySchemas, an_account_has_the_fields_that_are_rendered_and_no_password) {
+  Json account = Json::parse(kAda);
+  CHECK_TRUE(fits("SecurityAccount", account));
+  account["email"] = "ada@example.org";
+  CHECK_TRUE(fits("SecurityAccount", account));
+  account["hash"] = "$scrypt$";
+  CHECK_FALSE(fits("SecurityAccount", account));
+  account.erase("hash");
+  account.erase("directory");
+  CHECK_FALSE(fits("SecurityAccount", account));
+}
+
+TEST(SecuritySchemas, of_a_token_that_is_not_active_nothing_else_is_told) {
+  CHECK_TRUE(fits("SecurityInspection", {{"active", false}}));
+  CHECK_FALSE(fits("SecurityInspection", {{"active", false}, {"username", "ada"}}));
+  CHECK_FALSE(fits("SecurityInspection", {{"active", true}}));
+}
+
+TEST(SecuritySchemas, only_the_call_that_makes_a_client_shows_its_secret) {
+  Json client = {{"id", "00000000-0000-4000-8000-000000000001"},
+                 {"name", "shop"},
+                 {"orgId", "00000000-0000-4000-8000-000000000003"},
+                 {"redirectUris", {"https://shop.example/back"}},
+                 {"grants", {"authorization_code"}},
+                 {"public", false},
+                 {"accessTokenFormat", "jwt"}};
+  CHECK_TRUE(fits("SecurityClient", client));
+  client["secret"] = "s";
+  CHECK_FALSE(fits("SecurityClient", client));
+  CHECK_TRUE(fits("SecurityNewClient", client));
+}
+
+// Those that answer with JSON; the others answer pages, redirections, XML and texts.
+TEST_GROUP_BASE(SecurityRows, SecurityRig){};
+
+TEST(SecurityRows, all_say_what_they_answer) {
+  const std::set<std::string> without = {"security.health", "oidc.authorize", "oidc.login",
+                                         "saml.metadata", "saml.login"};
+  for (const services::ActionRow& row : host->actions()) {
+    if (row.service != "security") continue;
+    const bool says = !row.reply_schema.empty();
+    if (says == without.contains(row.name)) FAIL((row.name + " " + row.path).c_str());
+  }
+}
+
+}  // namespace
