@@ -82,7 +82,7 @@ Result<Reply> show_head(AuditService& audit, Call&) {
 
 constexpr std::string_view kRecords = R"({"$ref":"#/components/schemas/AuditRecords"})";
 constexpr std::string_view kHead = R"({"type":"object","required":["n","hash","public_key"],
-  "properties":{"n":{"type":"integer"},"hash":{"type":"string"},"public_key":{"type":"string"}}})";
+  "additionalProperties":false,"properties":{"n":{"type":"integer"},"hash":{"type":"string"},"public_key":{"type":"string"}}})";
 
 constexpr Action<AuditService> kActions[] = {
     {rest::Method::get,
@@ -106,8 +106,8 @@ constexpr Action<AuditService> kActions[] = {
 }  // namespace
 
 std::vector<Schema> AuditService::schemas() const {
-  return {{"AuditRecords", R"({"type":"object","required":["records"],"properties":{
-    "next":{"type":"integer"},"records":{"type":"array","items":{"type":"object",
+  return {{"AuditRecords", R"({"type":"object","required":["records"],
+    "additionalProperties":false,"properties":{"next":{"type":"integer"},"records":{"type":"array","items":{"type":"object",
     "required":["n","prev","hash","sequence","record"],"properties":{"n":{"type":"integer"},
     "prev":{"type":"string"},"hash":{"type":"string"},"sequence":{"type":"integer"},
     "record":{"type":"object"}}}}}})"}};

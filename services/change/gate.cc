@@ -119,15 +119,26 @@ Result<void> announce(Call& call, const Change& change) {
   return {};
 }
 
-Result<std::optional<Reply>> ChangeService::hold(Call& call) {
-  const std::optional<Wish> wish = TRY(take_wish(call));
+Result<bool> ChangeService::may_hold(Call& call) {
+  if (call.body().is_object() && call.body().contains(kMember)) return true;  // hold() takes it out
   const auto all = TRY(rules(call.read()));
-  if (all->handlers.empty() || call.caller().is_internal()) return std::optional<Reply>();
+  const auto rule = TRY(rule_for(call, *all));
+  return rule.has_value();
+}
+
+Result<std::optional<Rule>> ChangeService::rule_for(Call& call, const Rules& all) {
+  if (all.handlers.empty() || call.caller().is_internal()) return std::optional<Rule>();
   std::vector<std::string> lineage;
   if (!call.org().id.empty())
     for (const Org& org : TRY(host_->orgs().lineage(call.read(), call.org().id)))
       lineage.push_back(org.id);
-  const auto rule = find_rule(all->handlers, lineage, call.action().name);
+  return find_rule(all.handlers, lineage, call.action().name);
+}
+
+Result<std::optional<Reply>> ChangeService::hold(Call& call) {
+  const std::optional<Wish> wish = TRY(take_wish(call));
+  const auto all = TRY(rules(call.read()));
+  const auto rule = TRY(rule_for(call, *all));
   if (!rule) return std::optional<Reply>();
   const Handler& handler = *rule->first;
   call.explain("gate", {{"handler", handler.id}, {"quorum", rule->quorum}});

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "services/change/schemas.h"
 #include "services/change/service.h"
 
 namespace services::change {
@@ -29,9 +30,6 @@ constexpr std::string_view kNewChange = R"({"type":"object","required":["payload
   "reason":{"type":"string"},"providerId":{"type":"string"},"taskUUID":{"type":"string"},
   "statusText":{"type":"string","maxLength":2000},"dependencies":{"type":"array",
   "items":{"type":"string"}}}})";
-constexpr std::string_view kChange = R"({"$ref":"#/components/schemas/Change"})";
-constexpr std::string_view kHandlerReply = R"({"$ref":"#/components/schemas/ChangeHandler"})";
-constexpr std::string_view kFreezeReply = R"({"$ref":"#/components/schemas/ChangeFreeze"})";
 // Who administers an organisation's handlers, freezes and decisions.
 constexpr Access kApprove = right("change:approve");
 constexpr Access kManage = right("change:manage");
@@ -399,7 +397,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::query,
      list_changes,
      "Changes of the caller's organisation and those below",
-     {.flags = kOnWorker, .resolve = own_org}},
+     {.flags = kOnWorker, .reply = reply::kChanges, .resolve = own_org}},
     {Method::post,
      "/changes",
      "change.create",
@@ -407,7 +405,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::mutation,
      create_change,
      "Holds an event until it is approved",
-     {.flags = kUngated, .body = kNewChange, .reply = kChange, .resolve = of_body}},
+     {.flags = kUngated, .body = kNewChange, .reply = reply::kChange, .resolve = of_body}},
     {Method::get,
      "/orgs/{org}/changes",
      "change.list",
@@ -415,7 +413,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::query,
      list_changes,
      "Changes of an organisation and those below",
-     {.flags = kOnWorker}},
+     {.flags = kOnWorker, .reply = reply::kChanges}},
     {Method::get,
      "/changes/{id}",
      "change.view",
@@ -423,7 +421,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::query,
      get_change,
      "One change with its payload",
-     {.reply = kChange}},
+     {.reply = reply::kChange}},
     {Method::get,
      "/changes/{id}/diff",
      "change.diff",
@@ -431,7 +429,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::query,
      diff_change,
      "What amendments changed",
-     {.resolve = of_change}},
+     {.reply = reply::kDiff, .resolve = of_change}},
     {Method::del,
      "/changes/{id}",
      "change.delete",
@@ -447,7 +445,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::mutation,
      approve_change,
      "Approves what the payload hash names",
-     {.flags = kUngated, .body = kComment, .reply = kChange, .resolve = of_change}},
+     {.flags = kUngated, .body = kComment, .reply = reply::kChange, .resolve = of_change}},
     {Method::post,
      "/changes/{id}/reject",
      "change.reject",
@@ -455,7 +453,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::mutation,
      reject_change,
      "Refuses a change",
-     {.flags = kUngated, .body = kComment, .reply = kChange, .resolve = of_change}},
+     {.flags = kUngated, .body = kComment, .reply = reply::kChange, .resolve = of_change}},
     {Method::post,
      "/changes/{id}/amend",
      "change.amend",
@@ -463,7 +461,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::mutation,
      amend_change,
      "Replaces the body; approvals begin anew",
-     {.flags = kUngated, .body = kAmend, .reply = kChange, .resolve = of_change}},
+     {.flags = kUngated, .body = kAmend, .reply = reply::kChange, .resolve = of_change}},
     {Method::post,
      "/changes/{id}/schedule",
      "change.schedule",
@@ -471,7 +469,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::mutation,
      schedule_change,
      "Not before this time",
-     {.flags = kUngated, .body = kSchedule, .reply = kChange, .resolve = of_change}},
+     {.flags = kUngated, .body = kSchedule, .reply = reply::kChange, .resolve = of_change}},
     {Method::post,
      "/changes/{id}/cancel",
      "change.cancel",
@@ -479,7 +477,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::mutation,
      cancel_change,
      "Takes a change back",
-     {.flags = kUngated, .body = kComment, .reply = kChange, .resolve = of_change}},
+     {.flags = kUngated, .body = kComment, .reply = reply::kChange, .resolve = of_change}},
     {Method::post,
      "/changes/{id}/override",
      "change.override",
@@ -487,7 +485,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::mutation,
      override_change,
      "Lets an urgent change through a freeze",
-     {.flags = kUngated, .body = kComment, .reply = kChange, .resolve = of_change}},
+     {.flags = kUngated, .body = kComment, .reply = reply::kChange, .resolve = of_change}},
     {Method::get,
      "/handlers",
      "change.handler.list",
@@ -495,7 +493,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::query,
      list_handlers,
      "Which calls are held",
-     {.resolve = own_org}},
+     {.reply = reply::kHandlers, .resolve = own_org}},
     {Method::post,
      "/handlers",
      "change.handler.create",
@@ -503,7 +501,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::mutation,
      create_handler,
      "Holds calls that match",
-     {.flags = kUngated, .reply = kHandlerReply, .resolve = of_body}},
+     {.flags = kUngated, .reply = reply::kHandler, .resolve = of_body}},
     {Method::get,
      "/handlers/{id}",
      "change.handler.view",
@@ -511,7 +509,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::query,
      get_handler,
      "One handler",
-     {.reply = kHandlerReply, .resolve = of_handler}},
+     {.reply = reply::kHandler, .resolve = of_handler}},
     {Method::del,
      "/handlers/{id}",
      "change.handler.delete",
@@ -527,7 +525,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::query,
      list_freezes,
      "When nothing goes out",
-     {.resolve = own_org}},
+     {.reply = reply::kFreezes, .resolve = own_org}},
     {Method::post,
      "/freezes",
      "change.freeze.create",
@@ -535,7 +533,7 @@ constexpr Action<ChangeService> kActions[] = {
      Kind::mutation,
      create_freeze,
      "Freezes changes for a time",
-     {.flags = kUngated, .reply = kFreezeReply, .resolve = of_body}},
+     {.flags = kUngated, .reply = reply::kFreeze, .resolve = of_body}},
     {Method::del,
      "/freezes/{id}",
      "change.freeze.delete",

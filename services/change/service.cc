@@ -5,6 +5,7 @@
 
 #include "services/change/adapters/remedy.h"
 #include "services/change/adapters/servicenow.h"
+#include "services/change/schemas.h"
 
 namespace services::change {
 
@@ -23,19 +24,7 @@ ChangeService::ChangeService(Systems systems) : systems_(std::move(systems)) {
 }
 ChangeService::~ChangeService() = default;
 
-std::vector<Schema> ChangeService::schemas() const {
-  return {{"Change", R"({"type":"object","required":["id","status","payloadHash","quorum"],
-    "properties":{"id":{"type":"string"},"status":{"type":"string","enum":["pending","approved",
-    "applying","completed","failed","rejected","cancelled","expired"]},"statusText":
-    {"type":"string"},"payloadHash":{"type":"string"},"quorum":{"type":"integer"},
-    "approvals":{"type":"array","items":{"type":"object"}}}})"},
-          {"ChangeHandler", R"({"type":"object","required":["id","name","match_actions","quorum"],
-    "properties":{"id":{"type":"string"},"name":{"type":"string"},"quorum":{"type":"integer"},
-    "match_actions":{"type":"array","items":{"type":"string"}}}})"},
-          {"ChangeFreeze", R"({"type":"object","required":["id","name","from","until"],
-    "properties":{"id":{"type":"string"},"name":{"type":"string"},"from":{"type":"string"},
-    "until":{"type":"string"}}})"}};
-}
+std::vector<Schema> ChangeService::schemas() const { return reply_schemas(); }
 
 Result<void> ChangeService::start(Host& host) {
   host_ = &host;

@@ -49,6 +49,7 @@ class ChangeService final : public Service, public Gate {
   base::Result<void> start(Host& host) override;
 
   base::Result<std::optional<Reply>> hold(Call& call) override;
+  base::Result<bool> may_hold(Call& call) override;
 
   // Everything that is due now; called by itself every second and after each decision. Blocks.
   void sweep();
@@ -65,6 +66,8 @@ class ChangeService final : public Service, public Gate {
   Host& host() { return *host_; }
 
  private:
+  // What holds the call; nullopt: nothing does.
+  base::Result<std::optional<Rule>> rule_for(Call& call, const Rules& all);
   base::Result<void> handle(const std::string& id);
   base::Result<Surroundings> look_around(store::Reader& reader, const Change& change,
                                          std::int64_t now_ms);

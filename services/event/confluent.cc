@@ -143,7 +143,7 @@ Result<Reply> produce(ConfluentService& service, Call& call,
     return Error{Code::permission_denied, "only the services write to this topic", "right_missing"};
   const Format format = TRY(record_format(call.request().find_header("content-type").value_or("")));
   const Json body = TRY(base::parse_json(call.request().body, {.bytes_max = 8 << 20}));
-  const auto records = TRY(read_records(body, format, partition, call.new_id()));
+  const auto records = TRY(read_records(body, format, partition, call.once_id(0)));
   TRY(service.events().engine().describe(topic));
   if (call.dryrun()) return answer({{"dryrun", true}, {"would", {{"produce", records.size()}}}});
   const auto placed = TRY(service.events().engine().append(topic, records));
@@ -155,6 +155,10 @@ Result<Reply> produce(ConfluentService& service, Call& call,
                        {"error", nullptr}});
   return answer(
       {{"offsets", std::move(offsets)}, {"key_schema_id", nullptr}, {"value_schema_id", nullptr}});
+}
+
+Result<Target> of_topic(ConfluentService& service, Call& call) {
+  return Target{TRY(service.events().owner_of(call, call.parameter("topic"))), "", "channel"};
 }
 
 Result<Reply> produce_to_topic(ConfluentService& service, Call& call) {
@@ -183,8 +187,11 @@ Result<Reply> create_consumer(ConfluentService& service, Call& call) {
   instance.account_id = call.caller().account_id;
   const std::string& group = call.parameter("group");
   const std::string id = instance.id;
-  if (call.dryrun()) return answer({{"dryrun", true}, {"would", {{"create", id}}}});
   const std::lock_guard lock(service.mutex());
+  if (call.dryrun()) {
+    TRY(service.consumers().check_new(group_of(call), instance, service.host().clock().now()));
+    return answer({{"dryrun", true}, {"would", {{"create", id}}}});
+  }
   TRY(service.consumers().create(group_of(call), std::move(instance),
                                  service.host().clock().now()));
   return answer({{"instance_id", id},
@@ -469,55 +476,59 @@ using rest::Method;
 #define CONSUMER "/consumers/{group}/instances/{instance}"
 
 constexpr ActionOptions<ConfluentService> kWorker{.flags = kOnWorker};
-constexpr ActionOptions<ConfluentService> kConsumer{.flags = kOnWorker | kBeside};
-constexpr ActionOptions<ConfluentService> kRecords{.flags = kOnWorker | kRawBody | kBeside,
-                                                   .body_max = 8 << 20};
-constexpr ActionOptions<ConfluentService> kQuiet{.flags = kUngated | kUnaudited};
+constexpr ActionOptions<ConfluentService> kConsumer{.flags = kBeside | kUngated | kUnaudited};
+constexpr ActionOptions<ConfluentService> kRecords{
+    .flags = kRawBody | kBeside | kUnaudited, .resolve = of_topic, .body_max = 8 << 20};
 
 constexpr Action<ConfluentService> kActions[] = {
     {Method::get, "/topics", "event.channel.list", authenticated(), Kind::query,
-     guarded<list_topics>, "Topics that the caller may use", kWorker},
+     guarded<list_topics>, "Topics that the caller may use", replying(kWorker, reply::kNames)},
     {Method::get, "/topics/{topic}", "event.channel.view", authenticated(), Kind::query,
-     guarded<get_topic>, "A topic", kWorker},
-    {Method::post, "/topics/{topic}", "event.append", authenticated(), Kind::query,
-     guarded<produce_to_topic>, "Produces records", kRecords},
+     guarded<get_topic>, "A topic", replying(kWorker, reply::kTopic)},
+    {Method::post, "/topics/{topic}", "event.append", authenticated(), Kind::mutation,
+     guarded<produce_to_topic>, "Produces records", replying(kRecords, reply::kProduced)},
     {Method::get, "/topics/{topic}/partitions", "event.channel.view", authenticated(), Kind::query,
-     guarded<list_partitions>, "A topic's partitions", kWorker},
+     guarded<list_partitions>, "A topic's partitions", replying(kWorker, reply::kPartitions)},
     {Method::get, "/topics/{topic}/partitions/{partition}", "event.channel.view", authenticated(),
-     Kind::query, guarded<get_partition>, "A partition", kWorker},
+     Kind::query, guarded<get_partition>, "A partition", replying(kWorker, reply::kPartition)},
     {Method::post, "/topics/{topic}/partitions/{partition}", "event.append", authenticated(),
-     Kind::query, guarded<produce_to_partition>, "Produces records to a partition", kRecords},
+     Kind::mutation, guarded<produce_to_partition>, "Produces records to a partition",
+     replying(kRecords, reply::kProduced)},
     {Method::get, "/topics/{topic}/partitions/{partition}/offsets", "event.channel.view",
      authenticated(), Kind::query, guarded<get_partition_offsets>,
-     "Where a partition begins and ends", kWorker},
-    {Method::post, "/consumers/{group}", "event.consumer.create", authenticated(), Kind::query,
-     guarded<create_consumer>, "Makes a consumer of a group", kConsumer},
+     "Where a partition begins and ends", replying(kWorker, reply::kPartitionOffsets)},
+    {Method::post, "/consumers/{group}", "event.consumer.create", authenticated(), Kind::mutation,
+     guarded<create_consumer>, "Makes a consumer of a group",
+     replying(kConsumer, reply::kInstance)},
     {Method::del, CONSUMER, "event.consumer.delete", authenticated(), Kind::mutation,
-     guarded<delete_consumer>, "Ends a consumer", kQuiet},
+     guarded<delete_consumer>, "Ends a consumer", kConsumer},
     {Method::post, CONSUMER "/subscription", "event.consumer.subscribe", authenticated(),
-     Kind::query, guarded<subscribe>, "Subscribes to topics", kConsumer},
+     Kind::mutation, guarded<subscribe>, "Subscribes to topics", kConsumer},
     {Method::get, CONSUMER "/subscription", "event.consumer.view", authenticated(), Kind::query,
-     guarded<get_subscription>, "What it has subscribed to", kWorker},
+     guarded<get_subscription>, "What it has subscribed to",
+     replying(kWorker, reply::kSubscription)},
     {Method::del, CONSUMER "/subscription", "event.consumer.unsubscribe", authenticated(),
-     Kind::mutation, guarded<unsubscribe>, "Subscribes to nothing", kQuiet},
-    {Method::post, CONSUMER "/assignments", "event.consumer.assign", authenticated(), Kind::query,
-     guarded<assign>, "Reads these partitions", kConsumer},
+     Kind::mutation, guarded<unsubscribe>, "Subscribes to nothing", kConsumer},
+    {Method::post, CONSUMER "/assignments", "event.consumer.assign", authenticated(),
+     Kind::mutation, guarded<assign>, "Reads these partitions", kConsumer},
     {Method::get, CONSUMER "/assignments", "event.consumer.view", authenticated(), Kind::query,
-     guarded<get_assignment>, "The partitions that it reads", kWorker},
-    {Method::post, CONSUMER "/positions", "event.consumer.seek", authenticated(), Kind::query,
+     guarded<get_assignment>, "The partitions that it reads",
+     replying(kWorker, reply::kAssignment)},
+    {Method::post, CONSUMER "/positions", "event.consumer.seek", authenticated(), Kind::mutation,
      guarded<seek>, "Reads on from these offsets", kConsumer},
     {Method::post, CONSUMER "/positions/beginning", "event.consumer.seek", authenticated(),
-     Kind::query, guarded<seek_to_beginning>, "Reads on from the beginning", kConsumer},
-    {Method::post, CONSUMER "/positions/end", "event.consumer.seek", authenticated(), Kind::query,
-     guarded<seek_to_end>, "Reads on from the end", kConsumer},
-    {Method::post, CONSUMER "/offsets", "event.commit", authenticated(), Kind::query,
+     Kind::mutation, guarded<seek_to_beginning>, "Reads on from the beginning", kConsumer},
+    {Method::post, CONSUMER "/positions/end", "event.consumer.seek", authenticated(),
+     Kind::mutation, guarded<seek_to_end>, "Reads on from the end", kConsumer},
+    {Method::post, CONSUMER "/offsets", "event.commit", authenticated(), Kind::mutation,
      guarded<commit>, "Commits offsets", kConsumer},
     {Method::get, CONSUMER "/offsets", "event.offsets", authenticated(), Kind::query,
-     guarded<get_committed>, "What the group has committed", kWorker},
+     guarded<get_committed>, "What the group has committed", replying(kWorker, reply::kCommitted)},
     {Method::get, CONSUMER "/records", "event.read", authenticated(), Kind::query,
-     guarded<get_records>, "Records, as soon as there are some", kWorker},
+     guarded<get_records>, "Records, as soon as there are some",
+     replying(kWorker, reply::kRecords)},
     {Method::get, "/brokers", "event.brokers", authenticated(), Kind::query, guarded<list_brokers>,
-     "The brokers, as far as clients need to know", kWorker},
+     "The brokers, as far as clients need to know", replying(kWorker, reply::kBrokers)},
 };
 
 }  // namespace

@@ -9,18 +9,23 @@ using base::Code;
 using base::Error;
 using base::Result;
 
-Result<Instance*> Consumers::create(const std::string& group, Instance instance,
-                                    base::Instant now) {
+Result<void> Consumers::check_new(const std::string& group, const Instance& instance,
+                                  base::Instant now) {
   expire(now);
   if (count_ >= kInstancesMax)
     return Error{Code::failed_precondition, "there are 10000 consumers", "too_many_consumers"};
-  auto& members = groups_[group];
-  if (members.contains(instance.id))
-    return Error{Code::already_exists, "the group has a consumer of this name", "consumer_exists"};
+  const auto members = groups_.find(group);
+  if (members == groups_.end() || !members->second.contains(instance.id)) return {};
+  return Error{Code::already_exists, "the group has a consumer of this name", "consumer_exists"};
+}
+
+Result<Instance*> Consumers::create(const std::string& group, Instance instance,
+                                    base::Instant now) {
+  TRY(check_new(group, instance, now));
   instance.last_seen = now;
   const std::string id = instance.id;
   ++count_;
-  return &members.emplace(id, std::move(instance)).first->second;
+  return &groups_[group].emplace(id, std::move(instance)).first->second;
 }
 
 Result<Instance*> Consumers::find(const std::string& group, const std::string& id,

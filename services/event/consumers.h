@@ -43,7 +43,10 @@ struct Instance {
 
 class Consumers {
  public:
-  // Errors: already_exists consumer_exists; failed_precondition too_many_consumers.
+  // What create() would say. Errors: already_exists consumer_exists; failed_precondition
+  // too_many_consumers.
+  base::Result<void> check_new(const std::string& group, const Instance& instance,
+                               base::Instant now);
   base::Result<Instance*> create(const std::string& group, Instance instance, base::Instant now);
   // Also notes that it was seen. Errors: not_found consumer_unknown: absent, idle for too long, or
   // somebody else's.

@@ -30,7 +30,6 @@ constexpr std::string_view kNewChannel = R"({"type":"object","required":["name"]
   "maxLength":200},"org_id":{"type":"string"},"partitions":{"type":"integer","minimum":1,
   "maximum":64},"retention_bytes":{"type":"integer","minimum":1048576},
   "retention_hours":{"type":"integer","minimum":0}}})";
-constexpr std::string_view kChannel = R"({"$ref":"#/components/schemas/Channel"})";
 constexpr std::string_view kCommitBody = R"({"type":"object","required":["offsets"],
   "additionalProperties":false,"properties":{"offsets":{"type":"array","maxItems":1000,
   "items":{"type":"object","required":["channel","partition","offset"],"properties":{
@@ -109,6 +108,11 @@ Result<Reply> delete_channel(EventService& service, Call& call) {
   return Reply::no_content();
 }
 
+// Rules and the gate of the channel's organisation concern what is appended.
+Result<Target> of_channel(EventService& service, Call& call) {
+  return Target{TRY(service.owner_of(call, call.parameter("channel"))), "", "channel"};
+}
+
 Result<Reply> append_events(EventService& service, Call& call) {
   const std::string& channel = call.parameter("channel");
   TRY(service.check_right(call, channel, Need::write));
@@ -120,9 +124,9 @@ Result<Reply> append_events(EventService& service, Call& call) {
     if (call.body().size() > kEventsAtOnce)
       return Error{Code::too_large, "at most 1000 events at once", "event_too_large"};
     for (std::size_t i = 0; i < call.body().size(); ++i)
-      events.push_back(TRY(read_event(call.body()[i], "/" + std::to_string(i), call.new_id())));
+      events.push_back(TRY(read_event(call.body()[i], "/" + std::to_string(i), call.once_id(i))));
   } else {
-    events.push_back(TRY(read_event(call.body(), "", call.new_id())));
+    events.push_back(TRY(read_event(call.body(), "", call.once_id(0))));
   }
   const ChannelState state = TRY(service.engine().describe(channel));
   if (call.dryrun()) return Reply::json({{"dryrun", true}, {"would", {{"append", events.size()}}}});
@@ -326,7 +330,7 @@ constexpr Action<EventService> kActions[] = {
      Kind::query,
      list_channels,
      "Channels that the caller may read or write",
-     {.flags = kOnWorker}},
+     {.flags = kOnWorker, .reply = reply::kNames}},
     {Method::post,
      "/channels",
      "event.channel.create",
@@ -334,7 +338,7 @@ constexpr Action<EventService> kActions[] = {
      Kind::mutation,
      create_channel,
      "Makes a channel",
-     {.body = kNewChannel, .reply = kChannel, .resolve = of_new_channel}},
+     {.body = kNewChannel, .reply = reply::kChannel, .resolve = of_new_channel}},
     {Method::get,
      "/channels/{channel}",
      "event.channel.view",
@@ -342,17 +346,20 @@ constexpr Action<EventService> kActions[] = {
      Kind::query,
      get_channel,
      "A channel with its partitions",
-     {.flags = kOnWorker, .reply = kChannel}},
+     {.flags = kOnWorker, .reply = reply::kChannel}},
     {Method::del, "/channels/{channel}", "event.channel.delete", authenticated(), Kind::mutation,
      delete_channel, "Removes a channel with its events"},
     {Method::post,
      "/channels/{channel}/events",
      "event.append",
      authenticated(),
-     Kind::query,
+     Kind::mutation,
      append_events,
      "Appends one event or a list of them",
-     {.flags = kOnWorker | kBeside, .body_max = 8 << 20}},
+     {.flags = kBeside | kUnaudited,
+      .reply = reply::kPlaced,
+      .resolve = of_channel,
+      .body_max = 8 << 20}},
     {Method::get,
      "/channels/{channel}/events",
      "event.read",
@@ -360,15 +367,15 @@ constexpr Action<EventService> kActions[] = {
      Kind::query,
      read_events,
      "Reads from a place on, waits (wait=), or follows (Accept: text/event-stream)",
-     {.flags = kOnWorker | kStream}},
+     {.flags = kOnWorker | kStream, .reply = reply::kPage}},
     {Method::post,
      "/groups/{group}/offsets",
      "event.commit",
      authenticated(),
-     Kind::query,
+     Kind::mutation,
      commit_offsets,
      "Notes what a group of readers has read",
-     {.flags = kOnWorker | kBeside, .body = kCommitBody}},
+     {.flags = kBeside | kUngated | kUnaudited, .body = kCommitBody}},
     {Method::get,
      "/groups/{group}/offsets",
      "event.offsets",
@@ -376,16 +383,10 @@ constexpr Action<EventService> kActions[] = {
      Kind::query,
      get_offsets,
      "What a group has read of ?channel=, and how far it lags",
-     {.flags = kOnWorker}},
+     {.flags = kOnWorker, .reply = reply::kOffsets}},
 };
 
 }  // namespace
-
-std::vector<Schema> EventService::schemas() const {
-  return {{"Channel", R"({"type":"object","required":["name","partitions"],"properties":{
-    "name":{"type":"string"},"partitions":{"type":"array","items":{"type":"object"}},
-    "retention_bytes":{"type":"integer"},"retention_ms":{"type":"integer"}}})"}};
-}
 
 void EventService::actions(ActionTable& table) { table.add(kActions, *this); }
 

@@ -116,19 +116,18 @@ Result<void> EventService::append(std::span<const services::Event> events) {
   return {};
 }
 
+Result<Org> EventService::owner_of(Call& call, const std::string& channel) {
+  const auto record = TRY(call.read().find(kChannelRecords, channel));
+  const auto org = record ? TRY(host_->orgs().find_id(call.read(), record->value)) : std::nullopt;
+  if (org) return *org;
+  // A channel whose organisation is gone is the root's.
+  const auto root = TRY(host_->orgs().find_fqon(call.read(), "root"));
+  return root.value_or(Org{});
+}
+
 Result<bool> EventService::has_right(Call& call, const std::string& channel, Need need) {
   if (call.caller().is_internal()) return true;
-  Org owner;
-  const auto record = TRY(call.read().find(kChannelRecords, channel));
-  if (record) {
-    const auto org = TRY(host_->orgs().find_id(call.read(), record->value));
-    // A channel whose organisation is gone is the root's.
-    if (org) owner = *org;
-  }
-  if (owner.id.empty()) {
-    const auto root = TRY(host_->orgs().find_fqon(call.read(), "root"));
-    if (root) owner = *root;
-  }
+  const Org owner = TRY(owner_of(call, channel));
   if (TRY(is_granted(call, channel, need, owner))) return true;
   if (channel != kSystemChannel || need != Need::read) return false;
   return !TRY(readable_orgs(call)).empty();

@@ -21,6 +21,7 @@
 #include "common/base/disk.h"
 #include "services/event/consumers.h"
 #include "services/event/engine.h"
+#include "services/event/schemas.h"
 #include "services/framework/followers.h"
 #include "services/framework/host.h"
 #include "services/framework/service.h"
@@ -44,7 +45,7 @@ class EventService final : public Service, public EventSink {
   std::string_view name() const override { return "event"; }
   std::string_view mount() const override { return "/event"; }
   std::vector<store::Collection> collections() const override;
-  std::vector<Schema> schemas() const override;
+  std::vector<Schema> schemas() const override { return event_schemas(); }
   void actions(ActionTable& table) override;
   base::Result<void> start(Host& host) override;
   void stop() override;
@@ -61,6 +62,7 @@ class EventService final : public Service, public EventSink {
   // permission_denied right_missing.
   base::Result<void> check_right(Call& call, const std::string& channel, Need need);
   base::Result<bool> has_right(Call& call, const std::string& channel, Need need);
+  base::Result<Org> owner_of(Call& call, const std::string& channel);
   // Where the caller may read the system's channel.
   base::Result<std::vector<Org>> readable_orgs(Call& call);
   // The engine's name of a group: the same name is another group for another organisation.
@@ -83,6 +85,7 @@ class ConfluentService final : public Service {
   std::string_view mount() const override { return "/kafka"; }
   Dialect dialect() const override { return Dialect::confluent; }
   std::vector<store::Collection> collections() const override { return {}; }
+  std::vector<Schema> schemas() const override { return kafka_schemas(); }
   void actions(ActionTable& table) override;
   base::Result<void> start(Host& host) override;
 

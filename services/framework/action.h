@@ -7,7 +7,7 @@
 // `/MOUNT/orgs/{org}…` (an id) and as `/MOUNT/{fqon}…` (a dotted name): handlers see Call::org().
 // Literal segments win, so a registered endpoint is never taken for an organisation's name.
 // 3. Queries run on the loop and must take less than 5 ms (LMDB reads only) unless they have a
-// `prepare` or the flag kOnWorker. Mutations run in one store transaction.
+// `prepare` or the flag kOnWorker. Mutations run in one store transaction (but see kBeside).
 // 4. Handlers are plain functions and may run again with the same Call when the engine asks for a
 // retry: they change nothing but through Call.
 #pragma once
@@ -58,9 +58,10 @@ inline constexpr Flags kUnaudited = 8;  // a mutation too frequent to audit one 
 inline constexpr Flags kRawBody = 16;   // the body is no JSON: Call::request().body; no schema
 inline constexpr Flags kForm = 32;      // application/x-www-form-urlencoded or JSON; body() is an
                                         // object of strings either way
-inline constexpr Flags kBeside = 64;  // a query to the store that changes what lies beside it (logs
-                                      // of channels, consumers): to clients a mutation. The handler
-                                      // changes nothing when Call::dryrun()
+inline constexpr Flags kBeside = 64;  // a mutation of what lies beside the store (logs of channels,
+                                      // consumers): the handler runs once, on a snapshot, without
+                                      // write(), and changes nothing when Call::dryrun(). What it
+                                      // does is dropped when it comes again under Call::once_id()
 inline constexpr Flags kStream = 128;  // may answer text/event-stream to who accepts it
 
 template <class S>
@@ -81,6 +82,13 @@ struct ActionOptions {
   base::Result<Target> (*resolve)(S&, Call&) = nullptr;
   std::size_t body_max = 256 << 10;
 };
+
+// Options that several rows share, with the reply of one of them.
+template <class S>
+constexpr ActionOptions<S> replying(ActionOptions<S> options, std::string_view reply) {
+  options.reply = reply;
+  return options;
+}
 
 // A row of a service's constexpr table.
 template <class S>
@@ -114,8 +122,7 @@ struct ActionRow {
   std::string mount;
 
   bool has(Flags flag) const { return (flags & flag) != 0; }
-  // As clients see it: whether it takes ?dryrun=true.
-  bool changes_something() const { return kind == Kind::mutation || has(kBeside); }
+  bool is_mutation() const { return kind == Kind::mutation; }  // and takes ?dryrun=true
 };
 
 class ActionTable {

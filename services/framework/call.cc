@@ -169,6 +169,16 @@ Result<Reply> Call::accepted(const std::string& task_id) {
   return Reply::json(api_task(row, base), 202).with("Location", base + "/tasks/" + task_id);
 }
 
+std::string Call::once_id(std::size_t number) {
+  if (state_->once.empty()) return new_id();
+  // UUID version 8 (RFC 9562): its bits are the application's own.
+  std::string id = sys::sha256_hex(state_->once + "/" + std::to_string(number)).substr(0, 32);
+  id[12] = '8';
+  id[16] = 'a';
+  for (const std::size_t at : {20, 16, 12, 8}) id.insert(at, 1, '-');
+  return id;
+}
+
 Json Call::capture() const {
   const rest::Request& from = request();
   Json query = Json::array();

@@ -78,8 +78,10 @@ class Call {
   CallerPtr caller_ptr() const;
   const Target& target() const;
   const Org& org() const { return target().org; }
-  base::WallTime now() const;     // the same during the whole call
-  std::string new_id();           // UUID version 7, of now()
+  base::WallTime now() const;  // the same during the whole call
+  std::string new_id();        // UUID version 7, of now()
+  // The same for each try of a call with an Idempotency-Key, by number; a new one without.
+  std::string once_id(std::size_t number);
   const std::string& id() const;  // of the request; in log, audit and X-Request-Id
 
   // ---- state

@@ -47,6 +47,7 @@ struct Call::State {
   std::vector<std::string> changed_tasks;
   std::optional<std::uint64_t> version;
   std::any kept;
+  std::string once;  // of the call's Idempotency-Key; empty: it has none
 };
 
 }  // namespace services

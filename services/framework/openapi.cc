@@ -40,7 +40,7 @@ Json parameters_of(const ActionRow& row, const std::string& path) {
         parameter(segment.substr(1, segment.size() - 2), "path", true, Json{{"type", "string"}}));
   }
   list.push_back(parameter("explain", "query", false, Json{{"type", "boolean"}}));
-  if (row.changes_something()) {
+  if (row.is_mutation()) {
     list.push_back(parameter("dryrun", "query", false, Json{{"type", "boolean"}}));
   }
   if (row.kind == Kind::mutation) {
@@ -65,17 +65,13 @@ Json content_of(const std::vector<std::string_view>& types, const Json& schema) 
 // The good replies: the row's own, and what the flags of the query make of it.
 Json good_reply(const ActionRow& row, Dialect dialect, const Json* reply) {
   Json flagged = Json::array({reference_to("Explained")});
-  if (row.changes_something()) flagged.insert(flagged.begin(), reference_to(dry_run_form(row)));
+  if (row.is_mutation()) flagged.insert(flagged.begin(), reference_to(dry_run_form(row)));
   Json content = Json::object();
   const bool is_plain_json = json_types(dialect).front() == "application/json";
   if (reply != nullptr && is_plain_json) flagged.insert(flagged.begin(), *reply);
-  // Not every row that answers JSON says so yet: what none is declared for may be any.
-  if (reply == nullptr) flagged.push_back(Json::object());
   content["application/json"]["schema"] = any_of(std::move(flagged));
-  if (!is_plain_json) {
-    content.update(content_of(
-        json_types(dialect),
-        reply == nullptr ? Json::object() : any_of({*reply, reference_to("Explained")})));
+  if (reply != nullptr && !is_plain_json) {
+    content.update(content_of(json_types(dialect), any_of({*reply, reference_to("Explained")})));
   }
   if (row.has(kStream)) content["text/event-stream"] = Json::object();
   if (reply == nullptr) content["*/*"] = Json::object();
@@ -114,7 +110,7 @@ Json operation(const ActionRow& row, const std::string& path, Dialect dialect, c
                {"tags", {row.service}},
                {"parameters", parameters_of(row, path)},
                {"x-access", std::string(access_name(row.access.kind()))},
-               {"x-kind", row.changes_something() ? "mutation" : "query"},
+               {"x-kind", row.is_mutation() ? "mutation" : "query"},
                {"x-action", row.name},
                {"x-route", openapi_path(row.mount + row.path)}};
   if (!row.access.name().empty()) json["x-grant"] = std::string(row.access.name());
@@ -182,7 +178,7 @@ Json RunningHost::dump_actions() const {
                     {"service", row.service},
                     {"access", std::string(access_name(row.access.kind()))},
                     {"grant", std::string(row.access.name())},
-                    {"kind", row.changes_something() ? "mutation" : "query"},
+                    {"kind", row.is_mutation() ? "mutation" : "query"},
                     {"async", row.has(kAsync)},
                     {"gated", row.kind == Kind::mutation && !row.has(kUngated)},
                     {"audited", row.kind == Kind::mutation && !row.has(kUnaudited)}});

@@ -118,7 +118,7 @@ Result<Reply> Pipeline::go() {
 
 Result<void> Pipeline::look_at_flags() {
   state_.explaining = TRY(request_.query_flag("explain"));
-  if (row_.changes_something()) state_.dryrun = TRY(request_.query_flag("dryrun"));
+  if (row_.is_mutation()) state_.dryrun = TRY(request_.query_flag("dryrun"));
   return {};
 }
 
@@ -222,6 +222,7 @@ Result<bool> Pipeline::admit(store::Reader& reader) {
   // A released call brings the key of what held it, so that it runs once whatever dies meanwhile.
   if (!state_.dryrun && (!trusted_ || request_.find_header("idempotency-key"))) {
     key_ = TRY(read_idempotency_key(request_, call_.caller(), host_.reply_key_));
+    if (key_) state_.once = key_->id + key_->request;
     if (key_) reply_ = TRY(find_reply(reader, *key_, call_.now()));
     if (reply_) return true;
   }
@@ -253,7 +254,6 @@ Result<Reply> Pipeline::query() {
       return std::move(outcome).error();
     }
   }
-  if (state_.dryrun && reply->status < 300) return would_beside(*reply);
   return *std::move(reply);
 }
 
@@ -276,6 +276,7 @@ Result<Reply> Pipeline::mutate() {
     TRY(validate());
     if (suppress) return suppressed();
   }
+  if (row_.has(kBeside)) return execute_beside();
   if (row_.prepare) TRY(row_.prepare(call_));
   return execute();
 }
@@ -369,21 +370,85 @@ Result<Reply> Pipeline::execute() {
     if (done) break;
     if (done.error().reason == kDryRunDone) return would(reply);
     if (done.error().reason == "idempotency_raced" && tries < kRaceRetriesMax) {
-      std::optional<Reply> earlier;
-      if (Result<void> outcome = host_.store().read([&](store::Reader& reader) -> Result<void> {
-            earlier = TRY(find_reply(reader, *key_, call_.now()));
-            return {};
-          });
-          !outcome) {
-        return std::move(outcome).error();
-      }
-      if (earlier) return *std::move(earlier);
+      if (auto earlier = TRY(earlier_reply())) return *std::move(earlier);
       continue;
     }
     return done.error();
   }
   after_commit();
   return reply;
+}
+
+// Nothing is written but what the gate, a rule, the audit log or an Idempotency-Key asks for: a
+// call that none of them concerns costs no commit. When the process dies before its reply is kept,
+// the call comes again under the same ids.
+Result<Reply> Pipeline::execute_beside() {
+  if (auto held = TRY(hold_beside())) return *std::move(held);
+  Reply reply;
+  const auto handle = [&](store::Reader& reader) -> Result<void> {
+    state_.reader = &reader;
+    reply = TRY(row_.handle(call_));
+    return {};
+  };
+  TRY(host_.store().read(handle));
+  state_.reader = nullptr;
+  if (reply.status >= 300) return reply;
+  if (state_.dryrun) return would_beside(reply);
+  const bool is_ruled = host_.policy_ != nullptr && host_.policy_->concerns(row_.name);
+  if (!is_ruled && !key_ && row_.has(kUnaudited)) return reply;
+  const auto keep = [&](store::Writer& writer) -> Result<void> {
+    state_.forget_effects();
+    state_.reader = state_.writer = &writer;
+    if (is_ruled) TRY(host_.policy_->after(call_, reply));
+    return record(writer, reply);
+  };
+  const Result<void> kept = host_.store().write(keep);
+  if (!kept && kept.error().reason == "idempotency_raced") {
+    if (auto earlier = TRY(earlier_reply())) return *std::move(earlier);
+  }
+  TRY(kept);
+  after_commit();
+  return reply;
+}
+
+// The gate's answer, if it holds the call; what a dry run would be told.
+Result<std::optional<Reply>> Pipeline::hold_beside() {
+  if (host_.gate_ == nullptr || row_.has(kUngated) || state_.released)
+    return std::optional<Reply>();
+  bool may_hold = false;
+  const auto ask = [&](store::Reader& reader) -> Result<void> {
+    state_.reader = &reader;
+    may_hold = TRY(host_.gate_->may_hold(call_));
+    return {};
+  };
+  TRY(host_.store().read(ask));
+  state_.reader = nullptr;
+  if (!may_hold) return std::optional<Reply>();
+  std::optional<Reply> held;
+  const auto hold = [&](store::Writer& writer) -> Result<void> {
+    state_.forget_effects();
+    state_.reader = state_.writer = &writer;
+    held = TRY(host_.gate_->hold(call_));
+    if (state_.dryrun) return Error{Code::internal, "rolled back", kDryRunDone};
+    return held ? record(writer, *held) : Result<void>();
+  };
+  const Result<void> done = host_.store().write(hold);
+  state_.reader = state_.writer = nullptr;
+  if (!done && done.error().reason != kDryRunDone) return done.error();
+  if (!held) return held;
+  if (state_.dryrun) return std::optional(would_beside(*held));
+  after_commit();
+  return held;
+}
+
+Result<std::optional<Reply>> Pipeline::earlier_reply() {
+  std::optional<Reply> earlier;
+  const auto find = [&](store::Reader& reader) -> Result<void> {
+    earlier = TRY(find_reply(reader, *key_, call_.now()));
+    return {};
+  };
+  TRY(host_.store().read(find));
+  return earlier;
 }
 
 Reply Pipeline::would(const Reply& reply) const {

@@ -30,6 +30,9 @@ class Pipeline {
   base::Result<Reply> query();
   base::Result<Reply> mutate();
   base::Result<Reply> execute();
+  base::Result<Reply> execute_beside();
+  base::Result<std::optional<Reply>> hold_beside();
+  base::Result<std::optional<Reply>> earlier_reply();  // under the same key, of a faster call
   // The part of execute() inside the transaction.
   base::Result<Reply> act(store::Writer& writer);
   base::Result<void> record(store::Writer& writer, const Reply& reply);

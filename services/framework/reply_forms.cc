@@ -136,7 +136,7 @@ bool is_json_type(std::string_view type) {
 }
 
 std::string_view dry_run_form(const ActionRow& row) {
-  return row.kind == Kind::mutation ? "DryRun" : "DryRunBeside";
+  return row.has(kBeside) ? "DryRunBeside" : "DryRun";
 }
 
 bool may_answer_task(const ActionRow& row) { return row.kind == Kind::mutation; }
@@ -219,7 +219,7 @@ Result<void> RunningHost::check_tried(const ActionRow& row, const Json& body) co
 Result<void> RunningHost::check_good(const ActionRow& row, const rest::Request& request,
                                      const rest::Response& reply) const {
   const std::string_view type = type_of(reply);
-  const bool is_tried = row.changes_something() && asks_for(request, "dryrun");
+  const bool is_tried = row.is_mutation() && asks_for(request, "dryrun");
   if (!is_json_type(type)) {
     if (is_tried) return is_wrong("a dry run that is not answered as one");
     if (reply_schema_of(row) == nullptr || (reply.body.empty() && reply.status == 204)) return {};
@@ -230,7 +230,8 @@ Result<void> RunningHost::check_good(const ActionRow& row, const rest::Request& 
   const auto types = json_types(dialect_of(row.mount));
   const bool is_explained =
       asks_for(request, "explain") && body.is_object() && body.contains("explain");
-  if (!is_explained && std::find(types.begin(), types.end(), type) == types.end()) {
+  const bool is_task = reply.status == 202 && may_answer_task(row) && type == "application/json";
+  if (!is_explained && !is_task && std::find(types.begin(), types.end(), type) == types.end()) {
     return is_wrong("the media type '" + std::string(type) + "' is not promised");
   }
   const Result<void> as_it_is = check_plain(row, reply, body);
@@ -245,9 +246,7 @@ Result<void> RunningHost::check_reply(const ActionRow& row, const rest::Request&
                                       const rest::Response& reply) const {
   const std::string_view type = type_of(reply);
   if (reply.stream) {
-    const bool is_promised =
-        type != "text/event-stream" || row.has(kStream) || reply_schema_of(row) == nullptr;
-    if (is_promised) return {};
+    if (type != "text/event-stream" || row.has(kStream)) return {};
     return is_wrong("a stream of events, which the row does not promise");
   }
   if (reply.status < 300) return check_good(row, request, reply);

@@ -33,7 +33,7 @@ bool has_errors_of_its_own(Dialect dialect, const ActionRow& row);
 // Media types of good replies with JSON; dry runs and explanations are application/json.
 std::vector<std::string_view> json_types(Dialect dialect);
 bool is_json_type(std::string_view type);  // a media type without parameters
-// DryRun or DryRunBeside. Requires: the row changes something.
+// DryRun or DryRunBeside. Requires: the row is a mutation.
 std::string_view dry_run_form(const ActionRow& row);
 // Whether it may answer 202 with a task: begun, held by the gate, or suppressed by a rule.
 bool may_answer_task(const ActionRow& row);

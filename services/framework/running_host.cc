@@ -178,7 +178,10 @@ Result<void> RunningHost::add_row(ActionRow row) {
       row.method != rest::Method::post) {
     return bad("a query is a GET or a POST");
   }
-  if (row.changes_something() && row.method == rest::Method::get) {
+  if (row.has(kBeside) && (!row.is_mutation() || row.prepare || row.has(kAsync))) {
+    return bad("what lies beside the store is changed by a mutation, at once");
+  }
+  if (row.is_mutation() && row.method == rest::Method::get) {
     return bad("a GET changes nothing");
   }
   RowSchemas schemas;

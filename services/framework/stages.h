@@ -101,6 +101,9 @@ class Gate {
   // Inside the transaction, instead of the handler: nullopt lets the call pass; a Reply (202 with a
   // task made by call.task()) holds it: the gate has written call.capture() into its own records.
   virtual base::Result<std::optional<Reply>> hold(Call& call) = 0;
+  // On a snapshot: whether hold() has something to do. For calls that need no transaction
+  // otherwise.
+  virtual base::Result<bool> may_hold(Call& call) = 0;
 };
 
 // A row of the outbox.

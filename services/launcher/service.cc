@@ -278,6 +278,16 @@ Result<Target> resolve_root(Launcher&, Call& call) {
   return Target{*org, "", ""};
 }
 
+// By the name of the provider: what it said of itself, or why it did not.
+constexpr std::string_view kProvidersReply = R"({"type":"object","additionalProperties":{
+  "type":"object","required":["kind"],"additionalProperties":false,"properties":{
+  "kind":{"type":"string"},"probe":{"type":"object"},"error":{"type":"string"}}}})";
+constexpr std::string_view kContainersReply = R"({"type":"array","items":{"type":"object",
+  "required":["container","application","provider","leaving","tasks"],
+  "additionalProperties":false,"properties":{"container":{"type":"string","format":"uuid"},
+  "application":{"type":"string"},"provider":{"type":"string"},"leaving":{"type":"array",
+  "items":{"type":"string"}},"tasks":{"type":"array","items":{"type":"string"}}}}})";
+
 constexpr Action<Launcher> kActions[] = {
     {rest::Method::get,
      "/providers",
@@ -286,7 +296,10 @@ constexpr Action<Launcher> kActions[] = {
      Kind::query,
      show_providers,
      "The configured clusters, and whether they answer",
-     {.flags = kOnWorker, .prepare = prepare_providers, .resolve = resolve_root}},
+     {.flags = kOnWorker,
+      .reply = kProvidersReply,
+      .prepare = prepare_providers,
+      .resolve = resolve_root}},
     {rest::Method::get,
      "/containers",
      "launcher.containers",
@@ -294,7 +307,7 @@ constexpr Action<Launcher> kActions[] = {
      Kind::query,
      list_containers,
      "Which application stands for which container; ?cursor= is the last id of the page before",
-     {.resolve = resolve_root}},
+     {.reply = kContainersReply, .resolve = resolve_root}},
 };
 
 }  // namespace

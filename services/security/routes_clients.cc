@@ -131,10 +131,10 @@ constexpr services::Action<Security> kActions[] = {
      "Registers a client of OpenID Connect",
      {.reply = reply::kNewClient}},
     {Method::get, "/clients/{client}", "client.view", services::right("createApp"), Kind::query,
-     show_client, "A client of OpenID Connect", replying(kClient, reply::kClient)},
+     show_client, "A client of OpenID Connect", services::replying(kClient, reply::kClient)},
     {Method::del, "/clients/{client}", "client.delete", services::right("deleteApp"),
      Kind::mutation, noticed<remove_client>, "Deletes a client and ends its tokens",
-     replying(kClient, reply::kDeleted)},
+     services::replying(kClient, reply::kDeleted)},
 };
 
 }  // namespace

@@ -134,7 +134,7 @@ constexpr services::ActionOptions<Security> kOrg = {};
 // The five rows of one kind of subject.
 #define RIGHT_ROWS(PATH, SCOPE, WHAT, OPTIONS)                                                    \
   {Method::get, PATH "/rights", "right.list",      services::right("list" SCOPE "Grants"),        \
-   Kind::query, list_rights,    "Rights of " WHAT, replying(OPTIONS, reply::kRights)},            \
+   Kind::query, list_rights,    "Rights of " WHAT, services::replying(OPTIONS, reply::kRights)},  \
       {Method::post,                                                                              \
        PATH "/rights",                                                                            \
        "right.create",                                                                            \
@@ -142,7 +142,7 @@ constexpr services::ActionOptions<Security> kOrg = {};
        Kind::mutation,                                                                            \
        noticed<make_right>,                                                                       \
        "Grants a right to " WHAT,                                                                 \
-       replying(OPTIONS, reply::kRight)},                                                         \
+       services::replying(OPTIONS, reply::kRight)},                                               \
       {Method::get,                                                                               \
        PATH "/rights/{grant}",                                                                    \
        "right.view",                                                                              \
@@ -150,7 +150,7 @@ constexpr services::ActionOptions<Security> kOrg = {};
        Kind::query,                                                                               \
        show_right,                                                                                \
        "A right of " WHAT " by name",                                                             \
-       replying(OPTIONS, reply::kRight)},                                                         \
+       services::replying(OPTIONS, reply::kRight)},                                               \
       {Method::patch,                                                                             \
        PATH "/rights/{grant}",                                                                    \
        "right.update",                                                                            \
@@ -158,11 +158,11 @@ constexpr services::ActionOptions<Security> kOrg = {};
        Kind::mutation,                                                                            \
        noticed<patch_named>,                                                                      \
        "Changes the value of a right of " WHAT,                                                   \
-       replying(OPTIONS, reply::kRight)},                                                         \
+       services::replying(OPTIONS, reply::kRight)},                                               \
   {                                                                                               \
     Method::del, PATH "/rights/{grant}", "right.delete", services::right("delete" SCOPE "Grant"), \
         Kind::mutation, noticed<remove_named>, "Takes a right from " WHAT,                        \
-        replying(OPTIONS, reply::kDeleted)                                                        \
+        services::replying(OPTIONS, reply::kDeleted)                                              \
   }
 
 constexpr services::Action<Security> kActions[] = {
@@ -173,13 +173,13 @@ constexpr services::Action<Security> kActions[] = {
     RIGHT_ROWS("/apps/{app}/usernames/{username}", "App", "an account in an app by name", kApp),
     RIGHT_ROWS("/apps/{app}/groups/{group}", "App", "a group in an app", kApp),
     {Method::get, "/rights/{right}", "right.view", services::right("listAppGrants"), Kind::query,
-     show_by_id, "A right", replying(kRight, reply::kRight)},
+     show_by_id, "A right", services::replying(kRight, reply::kRight)},
     {Method::patch, "/rights/{right}", "right.update", services::right("updateAppGrant"),
      Kind::mutation, noticed<patch_by_id>, "Changes the value of a right",
-     replying(kRight, reply::kRight)},
+     services::replying(kRight, reply::kRight)},
     {Method::del, "/rights/{right}", "right.delete", services::right("deleteAppGrant"),
      Kind::mutation, noticed<remove_by_id>, "Takes a right away",
-     replying(kRight, reply::kDeleted)},
+     services::replying(kRight, reply::kDeleted)},
 };
 #undef RIGHT_ROWS
 

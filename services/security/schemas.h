@@ -9,21 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "services/framework/action.h"
 #include "services/framework/service.h"
 
 namespace security {
 
 // "#/components/schemas/Security…" for Service::schemas().
 std::vector<services::Schema> reply_schemas();
-
-// Options that several rows share, with the reply of one of them.
-template <class S>
-constexpr services::ActionOptions<S> replying(services::ActionOptions<S> options,
-                                              std::string_view reply) {
-  options.reply = reply;
-  return options;
-}
 
 // For ActionOptions::reply.
 namespace reply {

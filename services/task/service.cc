@@ -16,9 +16,9 @@ using base::Result;
 
 namespace {
 
-constexpr std::string_view kApiTask = R"({"$ref":"#/components/schemas/ApiTask"})";
+constexpr std::string_view kApiTask = R"({"$ref":"#/components/schemas/Task"})";
 constexpr std::string_view kApiTasks =
-    R"({"type":"array","items":{"$ref":"#/components/schemas/ApiTask"}})";
+    R"({"type":"array","items":{"$ref":"#/components/schemas/Task"}})";
 constexpr std::string_view kNewTask = R"({"type":"object","required":["verb","resource"],
   "additionalProperties":false,"properties":{"verb":{"type":"string","minLength":1,"maxLength":100},
   "resource":{"type":"string","minLength":1,"maxLength":500},"message":{"type":"string"},
@@ -206,8 +206,14 @@ constexpr Action<TaskService> kActions[] = {
      list_children,
      "Tasks that a task has begun",
      {.reply = kApiTasks}},
-    {rest::Method::get, "/tasks/{task}/stream", "task.stream", authenticated(), Kind::query,
-     stream_task, "A task's changes as server-sent events"},
+    {rest::Method::get,
+     "/tasks/{task}/stream",
+     "task.stream",
+     authenticated(),
+     Kind::query,
+     stream_task,
+     "A task's changes as server-sent events",
+     {.flags = kStream}},
     {rest::Method::post,
      "/tasks/{task}/cancel",
      "task.cancel",
@@ -267,17 +273,6 @@ constexpr Action<TaskService> kActions[] = {
 };
 
 }  // namespace
-
-std::vector<Schema> TaskService::schemas() const {
-  return {{"ApiTask", R"({"type":"object",
-    "required":["uuid","href","status","created","service","owner","detail"],"properties":{
-    "uuid":{"type":"string","format":"uuid"},"href":{"type":"string"},
-    "status":{"enum":["pending","running","scheduled","completed","halted","killed"]},
-    "created":{"type":"string","format":"date-time"},"service":{"type":"string"},
-    "owner":{"type":"object"},"detail":{"type":"object","required":["action","request_data"],
-    "properties":{"progress":{"type":"integer"},"action":{"type":"object"},
-    "result":{"type":"object"}}}}})"}};
-}
 
 void TaskService::actions(ActionTable& table) { table.add(kActions, *this); }
 

@@ -19,7 +19,6 @@ class TaskService final : public Service {
   std::string_view name() const override { return "task"; }
   std::string_view mount() const override { return "/task"; }
   std::vector<store::Collection> collections() const override { return {}; }
-  std::vector<Schema> schemas() const override;
   void actions(ActionTable& table) override;
   base::Result<void> start(Host& host) override;
   void stop() override;

@@ -26,10 +26,6 @@
 
 namespace services::test {
 
-// Whether every row whose good replies are JSON says so. While false a schema that is missing is
-// counted (kind "undeclared") and fails nothing.
-inline constexpr bool kSchemasComplete = false;
-
 class ReplyCheck {
  public:
   // Watches the host from now on, also beyond its own end.

@@ -83,7 +83,7 @@ constexpr Action<Echo> kFormRows[] = {
      "/beside",
      "beside.change",
      anonymous(),
-     Kind::query,
+     Kind::mutation,
      answer_next,
      "Changes what is no record",
      {.flags = kBeside}},

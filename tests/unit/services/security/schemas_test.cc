@@ -76,4 +76,23 @@ TEST(SecurityRows, all_say_what_they_answer) {
   }
 }
 
+// No other test asks them well.
+TEST(SecurityRows, of_clients_and_of_an_apps_own_login_answer_as_they_promise) {
+  make_cast();
+  const Answer made = as("ada", rest::Method::post, "/acme/clients",
+                         R"({"name":"till","redirectUris":["https://till.example/back"]})");
+  must(made, 201);
+  ids["till"] = made.at("id");
+  STRCMP_EQUAL("till", as("ada", rest::Method::get, "/clients/$till").at("name").c_str());
+  must(as("bob", rest::Method::del, "/clients/$till"), 403);
+  const Answer gone = as("ada", rest::Method::del, "/clients/$till");
+  must(gone, 200);
+  CHECK_TRUE(gone.json["wasDeleted"]);
+  must(as("ada", rest::Method::get, "/clients/$till"), 404);
+  const char* login = R"({"username":"bob","password":"bob-secret"})";
+  const Answer who = as("ada", rest::Method::post, "/apps/$shop/auth", login);
+  must(who, 200);
+  STRCMP_EQUAL("bob", who.json["account"]["username"].get<std::string>().c_str());
+}
+
 }  // namespace
