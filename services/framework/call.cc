@@ -58,6 +58,9 @@ const std::string& Call::href_base() const { return state_->href_base; }
 
 const Caller& Call::caller() const { return *state_->caller; }
 CallerPtr Call::caller_ptr() const { return state_->caller; }
+const std::string& Call::action_name() const {
+  return target().action.empty() ? action().name : target().action;
+}
 const Target& Call::target() const { return state_->target; }
 base::WallTime Call::now() const { return state_->now; }
 std::string Call::new_id() { return state_->host.rng().uuid_at(now()); }
@@ -193,7 +196,7 @@ Json Call::capture() const {
                    {"raw", from.body},
                    {"content_type", std::string(from.find_header("content-type").value_or(""))},
                    {"href_base", href_base()},
-                   {"action", action().name},
+                   {"action", action_name()},
                    {"org", {{"id", org().id}, {"fqon", org().fqon}}},
                    {"resource", target().resource_id},
                    {"caller",

@@ -71,7 +71,8 @@ class Call {
   const base::Json& body() const;
   base::Json& mutable_body();  // for pre-rules and the gate's amendments
   const ActionRow& action() const;
-  const std::string& href_base() const;  // "http://host:port/meta", as the client sees the mount
+  const std::string& action_name() const;  // Target::action, or the row's name
+  const std::string& href_base() const;    // "http://host:port/meta", as the client sees the mount
 
   // ---- who and what
   const Caller& caller() const;

@@ -60,6 +60,9 @@ struct Target {
   Org org;                  // empty when the action has none (POST /oauth/issue)
   std::string resource_id;  // "" or the id of an environment, a channel, …
   std::string type;         // the resource's type when the resolver knows it
+  // What the call is called when its row serves resources of several types: instead of the row's
+  // name, and of its entitlement, everywhere. Empty: the row's.
+  std::string action = {};
 };
 
 }  // namespace services

@@ -184,11 +184,13 @@ Result<void> Pipeline::resolve(store::Reader& reader) {
 }
 
 Result<void> Pipeline::authorise(store::Reader& reader) {
-  const Access access = row_.access;
+  const std::string& named = call_.target().action;
+  const bool is_named = row_.access.kind() == Access::Kind::entitlement && !named.empty();
+  const Access access = is_named ? entitlement(named) : row_.access;
   if (access.kind() == Access::Kind::anonymous || call_.caller().is_internal()) return {};
   if (call_.caller().is_anonymous()) return needs_credentials();
   if (access.kind() == Access::Kind::authenticated) return {};
-  const Question question{call_.caller(), access, row_.name, call_.target()};
+  const Question question{call_.caller(), access, call_.action_name(), call_.target()};
   const Decision decision = TRY(host_.authorizer(access.kind()).decide(reader, question, call_));
   call_.explain("authorise", Json{{"access", std::string(access.name())},
                                   {"allowed", decision.allowed},
@@ -271,7 +273,7 @@ Result<Reply> Pipeline::mutate() {
   if (row_.has(kAsync) && !trusted_ && !state_.dryrun && prefers_async(request_)) {
     return begin_async();
   }
-  if (host_.policy_ != nullptr && host_.policy_->concerns(row_.name)) {
+  if (host_.policy_ != nullptr && host_.policy_->concerns(call_.action_name())) {
     const bool suppress = TRY(host_.policy_->before(call_));
     TRY(validate());
     if (suppress) return suppressed();
@@ -287,9 +289,10 @@ Result<Reply> Pipeline::suppressed() {
   if (Result<void> outcome = host_.store().write([&](store::Writer& writer) -> Result<void> {
         state_.forget_effects();
         state_.reader = state_.writer = &writer;
-        const std::string id = TRY(call_.task(
-            {.verb = row_.name, .resource = row_.service, .message = "suppressed by a rule"},
-            call_outline(call_.capture())));
+        const std::string id = TRY(call_.task({.verb = call_.action_name(),
+                                               .resource = row_.service,
+                                               .message = "suppressed by a rule"},
+                                              call_outline(call_.capture())));
         reply = TRY(call_.accepted(id));
         if (state_.dryrun) return Error{Code::internal, "rolled back", kDryRunDone};
         return record(writer, reply);
@@ -315,9 +318,10 @@ Result<Reply> Pipeline::begin_async() {
           reply = *held;
           return record(writer, reply);
         }
-        const std::string id = TRY(call_.task(
-            {.verb = row_.name, .resource = row_.service, .runner = std::string(kPerformRunner)},
-            call_.capture()));
+        const std::string id = TRY(call_.task({.verb = call_.action_name(),
+                                               .resource = row_.service,
+                                               .runner = std::string(kPerformRunner)},
+                                              call_.capture()));
         reply = TRY(call_.accepted(id));
         return record(writer, reply);
       });
@@ -339,7 +343,7 @@ Result<Reply> Pipeline::act(store::Writer& writer) {
     if (held) return *held;
   }
   Reply reply = TRY(row_.handle(call_));
-  if (host_.policy_ != nullptr && host_.policy_->concerns(row_.name)) {
+  if (host_.policy_ != nullptr && host_.policy_->concerns(call_.action_name())) {
     TRY(host_.policy_->after(call_, reply));
   }
   return reply;
@@ -477,7 +481,7 @@ std::string Pipeline::audit_text(std::string_view outcome, int status, const Err
   const Caller& who = call_.caller();
   base::ObjectText out;
   out.text("account", who.account_id)
-      .text("action", row_.name)
+      .text("action", call_.action_name())
       .text("credential", credential_name(who.credential))
       .text("credential_id", who.credential_id);
   if (!state_.events.empty()) out.raw("events", ids_of(state_.events));

@@ -233,6 +233,31 @@ Result<std::unique_ptr<Adapter>> Launcher::adapter_of(const std::string& provide
                         {host_->clock(), host_->rng(), host_->http()});
 }
 
+Result<Json> Launcher::probe_provider(const std::string& provider) {
+  return TRY(adapter_of(provider))->probe();
+}
+
+Result<std::map<std::string, Json>> Launcher::observe_containers(
+    const std::string& provider, const std::vector<std::string>& ids) {
+  std::map<std::string, std::string> apps;
+  const auto read = host_->store().read([&](store::Reader& reader) -> Result<void> {
+    for (const std::string& id : ids) {
+      const auto record = TRY(find_record(reader, id));
+      // Where it still has to end it does not stand for the container any more.
+      if (record && record->provider == provider) apps[id] = record->app;
+    }
+    return {};
+  });
+  if (!read) return read.error();
+  const auto adapter = TRY(adapter_of(provider));
+  std::map<std::string, Json> found;
+  for (const auto& [id, app] : apps) {
+    auto observed = TRY(adapter->observe(app));
+    if (observed) found.emplace(id, *std::move(observed));
+  }
+  return found;
+}
+
 Json Launcher::probe_providers() {
   Json all = Json::object();
   for (const auto& [name, provider] : config_.providers) {

@@ -71,6 +71,9 @@ class Launcher final : public Service, public meta::ContainerRunner {
   // ---- meta::ContainerRunner
   base::Result<std::string> take_change(Call& call, std::string_view verb,
                                         const base::Json& container) override;
+  base::Result<std::map<std::string, base::Json>> observe_containers(
+      const std::string& provider, const std::vector<std::string>& ids) override;
+  base::Result<base::Json> probe_provider(const std::string& provider) override;
 
   // Brings along every container that is due. Blocks; called by itself, and by tests.
   void sweep();

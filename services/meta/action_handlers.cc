@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // POST of an item with ?action=VERB: sent to the endpoint that the resource's provider names for
 // it.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "services/meta/changes.h"
@@ -49,12 +50,43 @@ std::string endpoint_of(const Json& provider, const std::string& action) {
 
 constexpr std::string_view kRunner = "meta.action";
 
+constexpr std::size_t kVerbMax = 64;
+
+bool is_verb(std::string_view text) {
+  return !text.empty() && text.size() <= kVerbMax &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '_';
+         });
+}
+
+// Organisation, workspace and environment that a resource stands in, whole.
+Result<Json> action_context(const Work& work, const Stored& stored) {
+  const Header header = TRY(stored.header());
+  std::vector<std::string_view> places = header.ancestors();
+  places.push_back(stored.id);
+  Json out = Json::object();
+  for (const std::string_view place : places) {
+    const Stored above = TRY(get_resource(work.call.read(), place));
+    const Header head = TRY(above.header());
+    const char* const name = head.type == kOrgType           ? "org"
+                             : head.type == kWorkspaceType   ? "workspace"
+                             : head.type == kEnvironmentType ? "environment"
+                                                             : nullptr;
+    if (name == nullptr) continue;
+    const Resource resource = TRY(read_stored(above.id, above.text));
+    out[name] = render(resource, *TRY(work.type_of(head)), Masking::masked);
+  }
+  return out;
+}
+
 struct Invocation {
   std::string url;
   Json message;
 };
 
-// The message of the original: what is to be done, to what, and where it stands.
+// The message of the original: what is to be done, to what, and where it stands; the schema
+// MetaGenericActionInvocation.
 Result<Invocation> plan_invocation(const Work& work, const std::string& action) {
   Call& call = work.call;
   store::Reader& reader = call.read();
@@ -76,6 +108,7 @@ Result<Invocation> plan_invocation(const Work& work, const std::string& action) 
   made.message = {
       {"action", name},
       {"metaAddress", call.href_base()},
+      {"context", TRY(action_context(work, stored))},
       {"provider", render(backing, *work.types->find(backing.type), Masking::masked)},
       {"resource", render(resource, *type, Masking::masked)},
       {"actionPayload", call.body()},
@@ -135,6 +168,10 @@ Result<Reply> act_on_resource(Meta& meta, Call& call) {
   const std::string action = call.query("action").value_or("");
   if (action.empty()) {
     return Error{Code::invalid_argument, "?action= says what is to be done", "query_invalid"};
+  }
+  if (!is_verb(action)) {
+    return Error{Code::invalid_argument,
+                 "?action= is a verb of 1 to 64 letters, digits, '-' and '_'", "query_invalid"};
   }
   const Work work = TRY(Work::begin(meta, call));
   Invocation planned = TRY(plan_invocation(work, action));

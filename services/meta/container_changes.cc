@@ -127,12 +127,8 @@ struct RunnerTask {
   std::string id;
 };
 
-struct ProviderName {
-  std::string name;
-  std::string problem;
-};
+}  // namespace
 
-// A provider of some organisation's own must not pass for the operator's of the same name.
 Result<ProviderName> provider_name(store::Reader& reader, const Json& properties) {
   const auto given = properties.find("provider");
   if (given == properties.end() || !given->is_object()) return ProviderName{"default", ""};
@@ -155,6 +151,8 @@ Result<ProviderName> provider_name(store::Reader& reader, const Json& properties
                                 "operator's providers are"};
   return ProviderName{resource.name, ""};
 }
+
+namespace {
 
 // The keys that have no value here and must have one.
 Json missing(const config::View& view, config::Need need) {

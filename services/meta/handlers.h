@@ -24,6 +24,15 @@ base::Result<Reply> promote_container(Meta& meta, Call& call);
 // it so; with `Prefer: respond-async` the answer is 202 and the task itself.
 base::Result<Reply> with_task(Call& call, Reply reply);
 
+// The name by which the operator's configuration knows the provider of these properties of a
+// container, or why there is none.
+struct ProviderName {
+  std::string name;
+  std::string problem;
+};
+// A provider of some organisation's own does not pass for the operator's of the same name.
+base::Result<ProviderName> provider_name(store::Reader& reader, const base::Json& properties);
+
 // ---- POST of an item with ?action= (action_handlers.cc)
 base::Result<Reply> act_on_resource(Meta& meta, Call& call);
 void add_action_runner(Meta& meta, Host& host);
@@ -32,6 +41,10 @@ void add_action_runner(Meta& meta, Host& host);
 base::Result<Reply> list_entitlements(Meta& meta, Call& call);
 base::Result<Reply> show_entitlement(Meta& meta, Call& call);
 base::Result<Reply> put_entitlement(Meta& meta, Call& call);
+
+// ---- by criteria, ?NAME=VALUE (search.cc)
+base::Result<Reply> search_identities(Meta& meta, Call& call);
+base::Result<Reply> search_type(Meta& meta, Call& call);
 
 // ---- groups and who is in them (member_handlers.cc)
 base::Result<Reply> list_members(Meta& meta, Call& call);
@@ -44,5 +57,7 @@ void add_resource_rows(Meta& meta, ActionTable& table);
 void add_special_rows(Meta& meta, ActionTable& table);
 void add_type_rows(Meta& meta, ActionTable& table);
 void add_entitlement_rows(Meta& meta, ActionTable& table);
+void add_any_rows(Meta& meta, ActionTable& table);       // any_handlers.cc
+void add_provider_rows(Meta& meta, ActionTable& table);  // provider_handlers.cc
 
 }  // namespace services::meta

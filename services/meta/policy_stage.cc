@@ -23,7 +23,7 @@ namespace {
 
 // "container.create" whatever the row is called.
 std::string action_of(const Catalogue& types, const Call& call) {
-  std::string name = call.action().name;
+  std::string name = call.action_name();
   // POST …?action=VERB: the row does not know the verb.
   if (name.ends_with(".act")) {
     name = name.substr(0, name.size() - 3) + call.query("action").value_or("act");

@@ -92,6 +92,14 @@ Result<std::string> state_name(std::string_view sent) {
                "state_unknown", 0, "/resource_state"};
 }
 
+std::vector<std::string> state_names() {
+  std::vector<std::string> names;
+  for (const std::string_view known : kStates) {
+    names.push_back(std::string(kStatePrefix) + std::string(known));
+  }
+  return names;
+}
+
 std::vector<std::string_view> Header::ancestors() const {
   if (path.empty()) return {};
   return base::split(path, ',');

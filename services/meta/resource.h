@@ -36,6 +36,7 @@ inline constexpr std::string_view kPending = "Gestalt::Resource::State::Pending"
 inline constexpr std::string_view kFailed = "Gestalt::Resource::State::Failed";
 // Errors: invalid_argument state_unknown.
 base::Result<std::string> state_name(std::string_view sent);
+std::vector<std::string> state_names();
 
 // The line of fields in front of a stored resource. Views live as long as what was read.
 struct Header {

@@ -149,6 +149,8 @@ void add_resource_rows(Meta& meta, ActionTable& table) {
   add(meta, table, {rest::Method::get, "/orgs/{org}/orgs", "org", "view", list_resources});
   add(meta, table, {rest::Method::post, "/orgs/{org}", "org", "create", make_resource, kBody});
   add(meta, table, {rest::Method::post, "/orgs/{org}/orgs", "org", "create", make_resource, kBody});
+  add(meta, table, {rest::Method::get, "/orgs/{org}/orgs/{id}", "org", "view", show_resource});
+  add(meta, table, {rest::Method::del, "/orgs/{org}/orgs/{id}", "org", "delete", remove_resource});
   add(meta, table, {rest::Method::put, "/orgs/{org}", "org", "update", put_resource, kBody});
   add(meta, table,
       {rest::Method::patch, "/orgs/{org}", "org", "update", alter_resource, kPatchBody});
@@ -173,6 +175,8 @@ void Meta::actions(ActionTable& table) {
   add_special_rows(*this, table);
   add_type_rows(*this, table);
   add_entitlement_rows(*this, table);
+  add_any_rows(*this, table);
+  add_provider_rows(*this, table);
 }
 
 }  // namespace services::meta

@@ -140,6 +140,22 @@ constexpr Schema kOfConfig[] = {
       "when":{"type":"string"},"ignored":{"const":"final above"}}}}}}})"},
 };
 
+// ---- what is sent: plan_invocation() of action_handlers.cc.
+constexpr Schema kOfMessages[] = {
+    {"MetaGenericActionInvocation",
+     R"({"type":"object","required":["action","metaAddress","context",
+      "provider","resource","actionPayload","requestUrl","queryParams"],
+      "additionalProperties":false,"properties":{
+      "action":{"type":"string","pattern":"^[^.]+[.][A-Za-z0-9_-]+$"},
+      "metaAddress":{"type":"string","minLength":1},"context":{"type":"object","required":["org"],
+      "additionalProperties":false,"properties":{"org":)" REF("MetaResource") R"(,
+      "workspace":)" REF("MetaResource") R"(,"environment":)" REF("MetaResource") R"(}},
+      "provider":)" REF("MetaResource") R"(,"resource":)" REF("MetaResource") R"(,
+      "actionPayload":{"description":"the body of the call, null without one"},
+      "requestUrl":{"type":"string","minLength":1},"queryParams":{"type":"object",
+      "required":["action"],"additionalProperties":{"type":"string"}}}})"},
+};
+
 // ---- the service itself: special_handlers.cc.
 #define HOSTED                                                              \
   R"({"type":"object","required":["hosted"],"additionalProperties":false,)" \
@@ -171,6 +187,7 @@ std::vector<Schema> reply_schemas() {
   all.insert(all.end(), std::begin(kOfTypes), std::end(kOfTypes));
   all.insert(all.end(), std::begin(kOfSurroundings), std::end(kOfSurroundings));
   all.insert(all.end(), std::begin(kOfConfig), std::end(kOfConfig));
+  all.insert(all.end(), std::begin(kOfMessages), std::end(kOfMessages));
   all.insert(all.end(), std::begin(kOfService), std::end(kOfService));
   return all;
 }

@@ -106,6 +106,12 @@ Result<Identities*> Meta::identities() {
                "identities_absent"};
 }
 
+Result<ContainerRunner*> Meta::runner() const {
+  if (runner_ != nullptr) return runner_;
+  return Error{Code::unavailable, "the service that runs containers is not hosted here",
+               "launcher_absent"};
+}
+
 std::string_view Meta::keep_name(std::string name) {
   names_.push_back(std::move(name));
   return names_.back();

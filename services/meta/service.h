@@ -77,6 +77,8 @@ class Meta final : public Service,
   const Catalogue& builtin() const { return *builtin_; }
   // Errors: unavailable identities_absent when security is not hosted.
   base::Result<Identities*> identities();
+  // Errors: unavailable launcher_absent when nobody runs containers here.
+  base::Result<ContainerRunner*> runner() const;
   Host& host() { return *host_; }
   // Those who wait for a configuration to change, by the ids of the resources that say it.
   Followers& watchers() { return *watchers_; }

@@ -281,52 +281,6 @@ Result<Reply> synchronise(Meta& meta, Call& call) {
       {{"created", result.created}, {"updated", result.updated}, {"deleted", result.deleted}});
 }
 
-// ?NAME=VALUE: the name, or a property, has the value; `*` at its end stands for anything.
-bool fits(const Json& document, const std::string& name, std::string_view wanted) {
-  const Json* holder = &document;
-  if (name != "name" && name != "description" && name != "id") {
-    const auto properties = document.find("properties");
-    if (properties == document.end()) return false;
-    holder = &*properties;
-  }
-  const auto value = holder->find(name);
-  if (value == holder->end()) return false;
-  const std::string text = value->is_string() ? value->get<std::string>() : base::dump_json(*value);
-  if (!wanted.ends_with('*')) return text == wanted;
-  return text.starts_with(wanted.substr(0, wanted.size() - 1));
-}
-
-Result<Reply> search_in(const Work& work, std::vector<Stored> list, std::string_view prefix) {
-  std::vector<Stored> seen;
-  for (Stored& stored : list) {
-    const Header header = TRY(stored.header());
-    const Json document = TRY(base::parse_json(header.json, {.bytes_max = 16 << 20}));
-    bool all = true;
-    for (const auto& [name, value] : work.call.request().query) {
-      if (name == "expand" || name == "explain" || name == "type") continue;
-      all = all && fits(document, name, value);
-    }
-    if (!all) continue;
-    if (!TRY(is_entitled(work.call.read(), work.call.caller(), stored.id,
-                         std::string(prefix) + ".view"))
-             .allowed) {
-      continue;
-    }
-    seen.push_back(std::move(stored));
-  }
-  return list_reply(work, std::move(seen));
-}
-
-Result<Reply> search(Meta& meta, Call& call) {
-  const Work work = TRY(Work::begin(meta, call));
-  const bool users = call.action().path.find("/users/") != std::string::npos;
-  const std::string_view rest = users ? "users" : "groups";
-  std::vector<Stored> list =
-      TRY(call.org().id.empty() ? list_all(call.read(), rest)
-                                : list_org(call.read(), call.org().id, rest));
-  return search_in(work, std::move(list), users ? "user" : "group");
-}
-
 // POST /orgs makes an organisation below the root.
 Result<Target> resolve_root(Meta& meta, Call& call) {
   const auto root = TRY(meta.host().orgs().find_fqon(call.read(), "root"));
@@ -341,7 +295,48 @@ Result<Target> resolve_anywhere(Meta&, Call& call) {
   return Target{{resource.org_id, resource.fqon}, resource.id, resource.type};
 }
 
+// A person or a rule by its id alone.
+Result<Target> resolve_alone(Meta& meta, Call& call) {
+  const auto found = TRY(find_resource(call.read(), call.parameter("id")));
+  const auto header = found ? found->header() : Result<Header>(Error{});
+  if (header && header->rest == collection_of(call)) return resolve_anywhere(meta, call);
+  return Error{Code::not_found, "there is no resource " + call.parameter("id") + " here",
+               "resource_unknown"};
+}
+
 constexpr Row kSpecial[] = {
+    {rest::Method::get,
+     "/users/{id}",
+     "user.view",
+     entitlement("user.view"),
+     Kind::query,
+     show_resource,
+     "a person by the id alone",
+     {.reply = reply::kResource, .resolve = resolve_alone}},
+    {rest::Method::del,
+     "/users/{id}",
+     "user.delete",
+     entitlement("user.delete"),
+     Kind::mutation,
+     remove_resource,
+     "delete a person by the id alone",
+     {.resolve = resolve_alone}},
+    {rest::Method::get,
+     "/rules/{id}",
+     "rule.view",
+     entitlement("rule.view"),
+     Kind::query,
+     show_resource,
+     "a rule by its id alone",
+     {.reply = reply::kResource, .resolve = resolve_alone}},
+    {rest::Method::del,
+     "/rules/{id}",
+     "rule.delete",
+     entitlement("rule.delete"),
+     Kind::mutation,
+     remove_resource,
+     "delete a rule by its id alone",
+     {.resolve = resolve_alone}},
     {rest::Method::post,
      "/orgs",
      "org.create",
@@ -437,7 +432,7 @@ constexpr Row kSpecial[] = {
      "user.search",
      authenticated(),
      Kind::query,
-     search,
+     search_identities,
      "people by property",
      {.reply = reply::kResources}},
     {rest::Method::get,
@@ -445,7 +440,7 @@ constexpr Row kSpecial[] = {
      "group.search",
      authenticated(),
      Kind::query,
-     search,
+     search_identities,
      "groups by property",
      {.reply = reply::kResources}},
     {rest::Method::get,
@@ -453,7 +448,7 @@ constexpr Row kSpecial[] = {
      "user.search",
      entitlement("user.view"),
      Kind::query,
-     search,
+     search_identities,
      "people of an organisation by property",
      {.reply = reply::kResources, .resolve = resolve_target}},
     {rest::Method::get,
@@ -461,7 +456,7 @@ constexpr Row kSpecial[] = {
      "group.search",
      entitlement("group.view"),
      Kind::query,
-     search,
+     search_identities,
      "groups of an organisation by property",
      {.reply = reply::kResources, .resolve = resolve_target}},
     {rest::Method::get,

@@ -139,6 +139,15 @@ Result<void> read_data_type(std::string_view text, PropertyDef& out) {
   return wrong("", "there is no data type '" + std::string(text) + "'");
 }
 
+std::vector<std::string> data_type_names() {
+  std::vector<std::string> names;
+  for (const DataName& known : kDataNames) {
+    names.emplace_back(known.text);
+    names.push_back(std::string(known.text) + "::list");
+  }
+  return names;
+}
+
 Result<ResourceType> read_type(const Json& document) {
   base::Fields fields(document);
   ResourceType type;

@@ -52,6 +52,8 @@ struct ResourceType {
 // "string", "int", … with "::list" behind it, "resource::uuid::link". Errors: invalid_argument
 // type_invalid.
 base::Result<void> read_data_type(std::string_view text, PropertyDef& out);
+// All that it reads, lists behind what they are of.
+std::vector<std::string> data_type_names();
 
 // The shape of POST resourcetypes:
 // {name, extend?, properties: {property_defs[], actions{prefix,verbs}, api{rest_name},

@@ -20,8 +20,12 @@ Error not_here(std::string_view id) {
                "resource_unknown"};
 }
 
-// Whether `header` stands in the organisation, at whatever depth below its environments.
-bool is_in(const Header& header, const Org& org) { return header.org == org.id; }
+// Whether `header` stands in the organisation, at whatever depth below its environments; people and
+// groups are looked up from anywhere.
+bool is_in(const Header& header, const Org& org) {
+  if (header.rest == "orgs" && header.parent == org.id) return true;
+  return header.org == org.id || header.rest == "users" || header.rest == "groups";
+}
 
 // Whether the resource belongs to the collection that stands before `parameter` in the path.
 bool fits_collection(const Call& call, const Header& header, std::string_view parameter) {
@@ -108,9 +112,7 @@ Result<Target> resolve_around(Meta&, Call& call) {
   const std::optional<Stored> found = TRY(find_resource(call.read(), id));
   if (!found) return not_here(id);
   const Header header = TRY(found->header());
-  if (!is_in(header, target.org) && header.rest != "users" && header.rest != "groups") {
-    return not_here(id);
-  }
+  if (!is_in(header, target.org)) return not_here(id);
   if (!fits_collection(call, header, parameter)) return not_here(id);
   if (!parent.empty() && parent != id) {
     const auto ancestors = header.ancestors();
@@ -120,6 +122,10 @@ Result<Target> resolve_around(Meta&, Call& call) {
   }
   target.resource_id = found->id;
   target.type = std::string(header.type);
+  // /root/orgs/ID is the same as /orgs/ID: what is done there is done in that organisation.
+  if (header.rest == "orgs" && target.org.id != found->id) {
+    target.org = {found->id, TRY(read_stored(found->id, found->text)).fqon};
+  }
   return target;
 }
 

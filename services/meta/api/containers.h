@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +53,13 @@ class ContainerRunner {
   // do.
   virtual base::Result<std::string> take_change(Call& call, std::string_view verb,
                                                 const base::Json& container) = 0;
+  // What stands for containers of these ids at a provider, as its cluster says, by their ids: an
+  // application of Marathon with its tasks. Those that it does not have are left out. Blocks.
+  // Errors: unsupported adapter_unknown; unavailable and others of the adapter.
+  virtual base::Result<std::map<std::string, base::Json>> observe_containers(
+      const std::string& provider, const std::vector<std::string>& ids) = 0;
+  // {"product", "version"} of a provider's cluster. Blocks. Errors: as above.
+  virtual base::Result<base::Json> probe_provider(const std::string& provider) = 0;
 };
 
 class Containers {

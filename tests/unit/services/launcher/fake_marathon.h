@@ -42,7 +42,8 @@ class FakeMarathon {
  private:
   base::Result<rest::Response> answer(const rest::Request& request) {
     const std::lock_guard lock(mutex_);
-    if (request.path == "/v2/info") return rest::Response::json({{"name", "marathon"}});
+    if (request.path == "/v2/info")
+      return rest::Response::json({{"name", "marathon"}, {"version", "1.11.0"}});
     if (request.path == "/v2/deployments") return rest::Response::json(base::Json::array());
     if (!request.path.starts_with("/v2/apps/")) return fake_.complain("no such path");
     const std::string id = request.path.substr(8);
@@ -71,7 +72,9 @@ class FakeMarathon {
     const int wanted = app.value("instances", 0);
     const int running = running_ < 0 ? wanted : std::min(wanted, running_);
     app["tasksRunning"] = running;
+    app["id"] = id;
     app["deployments"] = base::Json::array();
+    if (running < wanted) app["deployments"].push_back({{"id", "deployment-1"}});
     app["tasks"] = base::Json::array();
     for (int i = 0; i < running; ++i)
       app["tasks"].push_back({{"id", "t" + std::to_string(i)}, {"host", "10.0.0.1"}});

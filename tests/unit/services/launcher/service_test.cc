@@ -89,3 +89,35 @@ TEST(LauncherService, operators_see_providers_and_what_stands_for_what) {
   request.headers["authorization"] = "Bearer nobody";
   CHECK(host->handle(request).status >= 401);
 }
+
+TEST(LauncherService, an_environment_is_seen_as_its_provider_runs_it) {
+  launch(R"({"provider":{"id":"$far"},"image":"nginx","num_instances":2})");
+  make("here", "/root/environments/$env/containers",
+       R"({"name":"here","properties":{"provider":{},"image":"nginx"}})");
+  far.run(1);
+  go_on();
+  const std::string view = "GET /root/environments/$env/providers/$far/v2";
+  const Json apps = call("admin", view + "/apps").json["apps"];
+  LONGS_EQUAL(1, apps.size());
+  STRCMP_EQUAL(app_id().c_str(), apps[0]["id"].get<std::string>().c_str());
+  LONGS_EQUAL(2, apps[0]["instances"].get<int>());
+  for (const std::string& name : {app_id(), std::string("/web")}) {
+    const Answer one = call("admin", view + "/apps" + name);
+    STRCMP_EQUAL(app_id().c_str(), one.at("/app/id").c_str());
+  }
+  must(call("admin", view + "/apps/here"), 404);
+  STRCMP_EQUAL("marathon", call("admin", view + "/info").at("/name").c_str());
+  const Json deployments = call("admin", view + "/deployments").json;
+  LONGS_EQUAL(1, deployments.size());
+  STRCMP_EQUAL(app_id().c_str(), deployments[0]["affectedApps"][0].get<std::string>().c_str());
+  far.run(2);
+  LONGS_EQUAL(0, call("admin", view + "/deployments").json.size());
+  enter("ann");
+  must(call("ann", view + "/apps"), 403);
+  grant("/root/environments/$env", "container.view", Json::array({ids["ann"]}));
+  must(call("ann", view + "/apps"), 403);  // the provider is not hers to use
+  grant("/root", "provider.view", Json::array({ids["ann"]}));
+  LONGS_EQUAL(1, call("ann", view + "/apps").json["apps"].size());
+  far.set_away(true);
+  must(call("admin", view + "/apps"), 503);
+}

@@ -32,7 +32,29 @@ constexpr const char* kRobot = R"({"name":"Acme::Robot","properties":{
     "lineage":{"parent_types":["Gestalt::Resource::Organization",
     "Gestalt::Resource::Environment"]}}})";
 
+// A launcher that runs nothing: every container is one application, which is being deployed.
+struct StillRunner final : services::meta::ContainerRunner {
+  base::Result<std::string> take_change(services::Call&, std::string_view, const Json&) override {
+    return std::string();
+  }
+  base::Result<std::map<std::string, Json>> observe_containers(
+      const std::string&, const std::vector<std::string>& of) override {
+    std::map<std::string, Json> apps;
+    for (const std::string& id : of) {
+      apps[id] = {{"id", "/gestalt/" + id},
+                  {"instances", 1},
+                  {"tasks", Json::array()},
+                  {"deployments", Json::array({{{"id", "d"}}})}};
+    }
+    return apps;
+  }
+  base::Result<Json> probe_provider(const std::string&) override {
+    return Json{{"product", "marathon"}, {"version", "1.11.0"}};
+  }
+};
+
 struct EveryRowRig : MetaRig {
+  StillRunner runner;
   std::map<std::string, std::string> made;   // one resource of each collection
   std::map<std::string, std::string> lists;  // where that was
   std::set<const ActionRow*> answered;
@@ -136,6 +158,8 @@ struct EveryRowRig : MetaRig {
       if (part == "{type}") part = "Gestalt::Resource::Container";
       if (part == "{property}") part = "image";
       if (part == "{path...}") part = "root/ws/env/web";
+      if (part == "{provider}") part = ids["caas"];
+      if (part == "{app...}") part = "web";
       if (part == "{parent}" || part == "{id}") {
         const auto found = made.find(std::string(parts[i - 1]));
         part = found == made.end() ? ids["ws"] : found->second;
@@ -170,6 +194,32 @@ struct EveryRowRig : MetaRig {
       ask("DELETE", list + "/" + id);
     }
     ask("DELETE", "/root/resourcetypes/Acme::Robot");
+  }
+
+  // Through /resources, and what has an address of its own besides.
+  void use_other_addresses() {
+    Json body = body_of("workspaces");
+    body["resource_type"] = "Gestalt::Resource::Workspace";
+    const std::string one = "/root/resources/" + ask("POST", "/root/resources", body).at("/id");
+    ask("GET", one);
+    ask("PUT", one, body);
+    ask("PATCH", one, Json::parse(kDescribed));
+    ask("DELETE", one);
+    const std::string org = ask("POST", "/root/orgs", Json{{"name", new_name()}}).at("/id");
+    ask("GET", "/root/orgs/" + org);
+    ask("DELETE", "/root/orgs/" + org);
+    for (const char* alone : {"users", "rules"}) {
+      const std::string id = ask("POST", lists[alone], body_of(alone)).at("/id");
+      ask("GET", "/" + std::string(alone) + "/" + id);
+      ask("DELETE", "/" + std::string(alone) + "/" + id);
+    }
+  }
+  void view_as_marathon() {
+    meta->set_runner(&runner);
+    const std::string view = "/root/environments/$env/providers/$caas/v2";
+    for (const char* last : {"/apps", "/apps/web", "/info", "/deployments"})
+      ask("GET", view + last);
+    meta->set_runner(nullptr);
   }
 
   static bool has_provider(const services::meta::ResourceType& type) {
@@ -281,6 +331,8 @@ TEST(MetaEveryRow, answers_well_and_can_be_tried) {
   }
   use_an_added_type();
   act_on_all();
+  use_other_addresses();
+  view_as_marathon();
 
   for (const char* web : {"/root/containers/$web", "/root/environments/$env/containers/$web"}) {
     const std::string prod =
