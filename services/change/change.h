@@ -60,6 +60,8 @@ struct Change {
   std::string requester_name;
   std::vector<std::string> on_behalf;  // accounts that acted in the requester's name
   std::string action;                  // "environment.create"
+  // All that it does, as "ORG_ID ACTION": freezes of all of these organisations hold it.
+  std::vector<std::string> also;
   std::string service;
   std::string handler_id;  // the rule that held it
   std::string adapter = "native";

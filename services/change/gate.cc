@@ -59,6 +59,35 @@ Json event_payload(const Change& change) {
       {"result", {{"message", change.result_message}, {"link", {{"href", change.result_link}}}}}};
 }
 
+std::vector<std::string> deeds_text(const Call& call) {
+  std::vector<std::string> texts = {call.org().id + " " + call.action_name()};
+  for (const Deed& deed : call.target().also) texts.push_back(deed.org.id + " " + deed.action);
+  return texts;
+}
+
+struct Found {
+  Org org;  // whose change it is
+  std::optional<Rule> rule;
+};
+// Of everything that the call does, the strictest rule. A change belongs to the organisation that
+// it leads to: who approves there decides.
+Result<Found> rule_over(Host& host, Call& call, std::span<const Handler> handlers) {
+  Found found{call.org(), std::nullopt};
+  std::vector<Deed> deeds = {{call.org(), call.action_name()}};
+  deeds.insert(deeds.end(), call.target().also.begin(), call.target().also.end());
+  for (const Deed& deed : deeds) {
+    if (deed.org.id.empty()) continue;
+    std::vector<std::string> lineage;
+    for (const Org& each : TRY(host.orgs().lineage(call.read(), deed.org.id)))
+      lineage.push_back(each.id);
+    const auto rule = find_rule(handlers, lineage, deed.action);
+    if (!rule) continue;
+    found.org = deed.org;
+    found.rule = found.rule ? strictest(*found.rule, *rule) : *rule;
+  }
+  return found;
+}
+
 }  // namespace
 
 Actor actor_of(const Caller& caller) {
@@ -122,23 +151,16 @@ Result<void> announce(Call& call, const Change& change) {
 Result<bool> ChangeService::may_hold(Call& call) {
   if (call.body().is_object() && call.body().contains(kMember)) return true;  // hold() takes it out
   const auto all = TRY(rules(call.read()));
-  const auto rule = TRY(rule_for(call, *all));
+  if (all->handlers.empty() || call.caller().is_internal()) return false;
+  const auto [org, rule] = TRY(rule_over(*host_, call, all->handlers));
   return rule.has_value();
-}
-
-Result<std::optional<Rule>> ChangeService::rule_for(Call& call, const Rules& all) {
-  if (all.handlers.empty() || call.caller().is_internal()) return std::optional<Rule>();
-  std::vector<std::string> lineage;
-  if (!call.org().id.empty())
-    for (const Org& org : TRY(host_->orgs().lineage(call.read(), call.org().id)))
-      lineage.push_back(org.id);
-  return find_rule(all.handlers, lineage, call.action().name);
 }
 
 Result<std::optional<Reply>> ChangeService::hold(Call& call) {
   const std::optional<Wish> wish = TRY(take_wish(call));
   const auto all = TRY(rules(call.read()));
-  const auto rule = TRY(rule_for(call, *all));
+  if (all->handlers.empty() || call.caller().is_internal()) return std::optional<Reply>();
+  const auto [org, rule] = TRY(rule_over(*host_, call, all->handlers));
   if (!rule) return std::optional<Reply>();
   const Handler& handler = *rule->first;
   call.explain("gate", {{"handler", handler.id}, {"quorum", rule->quorum}});
@@ -150,9 +172,10 @@ Result<std::optional<Reply>> ChangeService::hold(Call& call) {
 
   const Json captured = call.capture();
   Change change;
-  change.org_id = call.org().id;
-  change.org_fqon = call.org().fqon;
-  change.action = call.action().name;
+  change.org_id = org.id;
+  change.org_fqon = org.fqon;
+  change.action = call.action_name();
+  change.also = deeds_text(call);
   change.service = call.action().service;
   change.handler_id = handler.id;
   change.adapter = handler.adapter;

@@ -30,6 +30,13 @@ std::optional<std::size_t> depth_of(std::span<const std::string> lineage, const 
   return static_cast<std::size_t>(found - lineage.begin());
 }
 
+bool covers(const Freeze& freeze, std::span<const Scope> scopes) {
+  return std::any_of(scopes.begin(), scopes.end(), [&freeze](const Scope& scope) {
+    return depth_of(scope.lineage, freeze.org_id) &&
+           matches_any(freeze.match_actions, scope.action);
+  });
+}
+
 Result<std::int64_t> read_time(const base::Json* value, std::string pointer) {
   if (value == nullptr) return std::int64_t{0};
   auto time = parse_time(*value);
@@ -76,15 +83,23 @@ std::optional<Rule> find_rule(std::span<const Handler> handlers,
   return rule;
 }
 
+Rule strictest(const Rule& earlier, const Rule& later) {
+  Rule rule = later;
+  rule.quorum = std::max(earlier.quorum, later.quorum);
+  rule.needs_reason = earlier.needs_reason || later.needs_reason;
+  if (rule.approver_groups.empty()) rule.approver_groups = earlier.approver_groups;
+  if (earlier.deadline_s > 0 && (later.deadline_s == 0 || earlier.deadline_s < later.deadline_s))
+    rule.deadline_s = earlier.deadline_s;
+  return rule;
+}
+
 std::optional<std::int64_t> frozen_until(std::span<const Freeze> freezes,
-                                         std::span<const std::string> lineage,
-                                         std::string_view action, std::int64_t now_ms) {
+                                         std::span<const Scope> scopes, std::int64_t now_ms) {
   std::int64_t until = now_ms;
   for (int i = 0; i < kFreezesChainedMax; ++i) {
     const std::int64_t before = until;
     for (const Freeze& freeze : freezes) {
-      if (freeze.from_ms <= until && until < freeze.until_ms && depth_of(lineage, freeze.org_id) &&
-          matches_any(freeze.match_actions, action))
+      if (freeze.from_ms <= until && until < freeze.until_ms && covers(freeze, scopes))
         until = freeze.until_ms;
     }
     if (until == before) break;

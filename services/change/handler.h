@@ -56,11 +56,18 @@ struct Rule {
 // `lineage`: organisation ids, the root first. nullopt: nothing holds the call.
 std::optional<Rule> find_rule(std::span<const Handler> handlers,
                               std::span<const std::string> lineage, std::string_view action);
-// When the last freeze that covers the action ends; nullopt when none does now. Freezes that follow
-// each other without a gap count as one.
+// Of a call that does several things: all that both ask for. Of `later`, what it leads to, are the
+// adapter and, when it names any, the groups.
+Rule strictest(const Rule& earlier, const Rule& later);
+// One of the things that a call does.
+struct Scope {
+  std::vector<std::string> lineage;  // of the organisation, the root first
+  std::string action;
+};
+// When the last freeze that covers one of them ends; nullopt when none does now. Freezes that
+// follow each other without a gap count as one.
 std::optional<std::int64_t> frozen_until(std::span<const Freeze> freezes,
-                                         std::span<const std::string> lineage,
-                                         std::string_view action, std::int64_t now_ms);
+                                         std::span<const Scope> scopes, std::int64_t now_ms);
 
 // What a caller says about a change: the body's "change_management", or the header of that name.
 struct Wish {

@@ -46,11 +46,12 @@ constexpr std::array<std::pair<const char*, std::string Change::*>, 22> kTexts{{
     {"result_link", &Change::result_link},
     {"external_state", &Change::external_state},
 }};
-constexpr std::array<std::pair<const char*, std::vector<std::string> Change::*>, 4> kLists{{
+constexpr std::array<std::pair<const char*, std::vector<std::string> Change::*>, 5> kLists{{
     {"on_behalf", &Change::on_behalf},
     {"dependencies", &Change::dependencies},
     {"amended_by", &Change::amended_by},
     {"approver_groups", &Change::approver_groups},
+    {"also", &Change::also},
 }};
 constexpr std::array<std::pair<const char*, std::int64_t Change::*>, 8> kNumbers{{
     {"quorum", &Change::quorum},

@@ -66,8 +66,6 @@ class ChangeService final : public Service, public Gate {
   Host& host() { return *host_; }
 
  private:
-  // What holds the call; nullopt: nothing does.
-  base::Result<std::optional<Rule>> rule_for(Call& call, const Rules& all);
   base::Result<void> handle(const std::string& id);
   base::Result<Surroundings> look_around(store::Reader& reader, const Change& change,
                                          std::int64_t now_ms);

@@ -50,21 +50,32 @@ std::string link_of(const rest::Response& reply) {
   return href != body->end() && href->is_string() ? href->get<std::string>() : "";
 }
 
+// What a change does, and where.
+Result<std::vector<Scope>> scopes_of(Host& host, store::Reader& reader, const Change& change) {
+  std::vector<std::string> deeds = change.also;
+  if (deeds.empty()) deeds.push_back(change.org_id + " " + change.action);
+  std::vector<Scope> scopes;
+  for (const std::string& deed : deeds) {
+    const std::size_t blank = deed.find(' ');
+    const auto orgs = host.orgs().lineage(reader, deed.substr(0, blank));
+    // An organisation that is gone freezes nothing; the call itself will say that it is gone.
+    if (!orgs && orgs.error().code != Code::not_found) return orgs.error();
+    if (!orgs) continue;
+    Scope scope{{}, deed.substr(blank + 1)};
+    for (const Org& org : *orgs) scope.lineage.push_back(org.id);
+    scopes.push_back(std::move(scope));
+  }
+  return scopes;
+}
+
 }  // namespace
 
 Result<Surroundings> ChangeService::look_around(store::Reader& reader, const Change& change,
                                                 std::int64_t now_ms) {
   Surroundings around;
-  std::vector<std::string> lineage;
-  if (!change.org_id.empty()) {
-    const auto orgs = host_->orgs().lineage(reader, change.org_id);
-    // An organisation that is gone freezes nothing; the call itself will say that it is gone.
-    if (!orgs && orgs.error().code != Code::not_found) return orgs.error();
-    if (orgs)
-      for (const Org& org : *orgs) lineage.push_back(org.id);
-  }
   const auto all = TRY(rules(reader));
-  around.frozen_until_ms = frozen_until(all->freezes, lineage, change.action, now_ms);
+  const std::vector<Scope> scopes = TRY(scopes_of(*host_, reader, change));
+  around.frozen_until_ms = frozen_until(all->freezes, scopes, now_ms);
   for (const std::string& id : change.dependencies) {
     const auto other = load_change(reader, id);
     if (!other && other.error().code != Code::not_found) return other.error();

@@ -55,6 +55,12 @@ struct Org {
   std::string fqon;  // "root", "acme.eng"
 };
 
+// An action by the name that rules, the gate and freezes know, and whose it is.
+struct Deed {
+  Org org;
+  std::string action;
+};
+
 // What an action is done to. Without a resource the organisation itself is the target.
 struct Target {
   Org org;                  // empty when the action has none (POST /oauth/issue)
@@ -63,6 +69,9 @@ struct Target {
   // What the call is called when its row serves resources of several types: instead of the row's
   // name, and of its entitlement, everywhere. Empty: the row's.
   std::string action = {};
+  // What the call does besides, maybe in other organisations: promoting a container makes one where
+  // it leads. The gate asks for each of them as for the call itself.
+  std::vector<Deed> also = {};
 };
 
 }  // namespace services

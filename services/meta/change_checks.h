@@ -22,11 +22,19 @@ base::Result<void> check_config(const Work& work, const Resource& resource);
 // explained and audited. In policy_stage.cc. Errors: failed_precondition policy_denied.
 base::Result<void> check_config_rules(const Work& work, const Resource& resource,
                                       const std::vector<config::Entry>& own);
-// The limit rules about making a `type` at the resource `place`, for calls that make something
-// elsewhere than at their target, which the stage has judged. In policy_stage.cc. Errors:
-// failed_precondition policy_denied.
-base::Result<void> check_creation_rules(const Work& work, std::string_view place,
-                                        const ResourceType& type, const base::Json& payload);
+// Whether counts are of what is there, or of what will be with one more.
+enum class Adds { none, one };
+// What a call does elsewhere than at its target, or with other values than its body has: neither is
+// known to the stage, which judges calls before they are carried out.
+struct Elsewhere {
+  std::string_view place;            // the rules of this resource and of all above it count
+  std::vector<std::string> actions;  // by any of these names
+  Adds adds = Adds::none;
+  std::string_view but = {};  // a path: rules of resources in it are left out
+};
+// The limit rules there. In policy_stage.cc. Errors: failed_precondition policy_denied.
+base::Result<void> check_rules_at(const Work& work, const Elsewhere& elsewhere,
+                                  const base::Json& payload);
 // Who gives a container another provider than `before` (properties; null for a new one) may see
 // it. Errors: permission_denied entitlement_missing.
 base::Result<void> check_provider(const Work& work, const base::Json& before, const Resource& next);

@@ -255,11 +255,17 @@ Result<Stored> restore_resource(const Work& work, std::string_view id, std::uint
   if (now) {
     const Resource old = TRY(read_stored(id, now->text));
     TRY(work.call.check_version(old.version));
+    TRY(check_rules_at(
+        work, {.place = id, .actions = {type->prefix + ".update", type->prefix + ".restore"}},
+        {{"name", then.name}, {"properties", then.properties}}));
     return write_change(work, *now, old, std::move(then), *type, "restore");
   }
   const Stored parent = TRY(get_resource(work.call.read(), then.parent_id));
-  TRY(check_creation_rules(work, parent.id, *type,
-                           {{"name", then.name}, {"properties", then.properties}}));
+  TRY(check_rules_at(work,
+                     {.place = parent.id,
+                      .actions = {type->prefix + ".create", type->prefix + ".restore"},
+                      .adds = Adds::one},
+                     {{"name", then.name}, {"properties", then.properties}}));
   const Resource above = TRY(read_stored(parent.id, parent.text));
   set_parent(work, then, above);
   then.modified = work.now();

@@ -71,9 +71,52 @@ Result<Reply> migrate_container(Meta& meta, Call& call) {
   const Link link = TRY(link_of(work, *found));
   opened.resource.properties["provider"] = {
       {"id", link.id}, {"name", link.name}, {"locations", Json::array()}};
+  const Header header = TRY(found->header());
+  const Header own = TRY(opened.stored.header());
+  const Resource& resource = opened.resource;
+  TRY(check_rules_at(work,
+                     {.place = header.parent,
+                      .actions = {"container.migrate", "container.create"},
+                      .but = own.path},
+                     {{"name", resource.name}, {"properties", resource.properties}}));
   const Stored written =
       TRY(rewrite_resource(work, opened.stored, std::move(opened.resource), "migrate"));
   return with_task(call, TRY(resource_reply(work, written, 202)));
+}
+
+namespace {
+
+// What ?NAME= leads to; nothing when that is not there, which the handler says.
+Result<std::optional<Resource>> queried(Call& call, std::string_view name) {
+  const std::optional<std::string> id = call.query(name);
+  const auto found = id && is_uuid(*id) ? TRY(find_resource(call.read(), *id)) : std::nullopt;
+  if (!found) return std::optional<Resource>();
+  return std::optional<Resource>(TRY(read_stored(found->id, found->text)));
+}
+
+}  // namespace
+
+Result<Target> resolve_migration(Meta& meta, Call& call) {
+  Target target = TRY(resolve_target(meta, call));
+  const auto provider = TRY(queried(call, "provider"));
+  if (!provider) return target;
+  const Org org{provider->org_id, provider->fqon};
+  target.also.push_back({org, "container.migrate"});
+  const Stored container = TRY(get_resource(call.read(), target.resource_id));
+  // Where nothing of the container was before it is as good as made.
+  const std::string path(TRY(container.header()).path);
+  if (path.find(provider->parent_id) == std::string::npos)
+    target.also.push_back({org, "container.create"});
+  return target;
+}
+
+Result<Target> resolve_promotion(Meta& meta, Call& call) {
+  Target target = TRY(resolve_target(meta, call));
+  const auto environment = TRY(queried(call, "target"));
+  if (!environment) return target;
+  const Org org{environment->org_id, environment->fqon};
+  target.also = {{org, "container.promote"}, {org, "container.create"}};
+  return target;
 }
 
 // A copy in another environment; the container itself stays.
@@ -89,8 +132,10 @@ Result<Reply> promote_container(Meta& meta, Call& call) {
   input.properties = opened.resource.properties;
   input.properties.erase("parent");
   const ResourceType* type = work.types->find(kContainerType);
-  TRY(check_creation_rules(work, target, *type,
-                           {{"name", input.name}, {"properties", input.properties}}));
+  TRY(check_rules_at(
+      work,
+      {.place = target, .actions = {"container.create", "container.promote"}, .adds = Adds::one},
+      {{"name", input.name}, {"properties", input.properties}}));
   const Stored made = TRY(create_resource(work, environment, *type, input));
   return with_task(call, TRY(resource_reply(work, made, 202)));
 }

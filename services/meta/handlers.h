@@ -20,6 +20,9 @@ base::Result<Reply> remove_resource(Meta& meta, Call& call);
 base::Result<Reply> scale_container(Meta& meta, Call& call);
 base::Result<Reply> migrate_container(Meta& meta, Call& call);
 base::Result<Reply> promote_container(Meta& meta, Call& call);
+// The container, and what is done where it goes.
+base::Result<Target> resolve_migration(Meta& meta, Call& call);
+base::Result<Target> resolve_promotion(Meta& meta, Call& call);
 // What a call that changed containers answers: the header Gestalt-Task leads to the task that makes
 // it so; with `Prefer: respond-async` the answer is 202 and the task itself.
 base::Result<Reply> with_task(Call& call, Reply reply);

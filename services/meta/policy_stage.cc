@@ -65,8 +65,12 @@ Result<std::vector<policy::Rule>> read_rules(store::Reader& reader, const Target
       rules[i].owner_href = href_of(owner.fqon, owner.rest, owner.id);
     }
   }
-  const std::string own = header.rest == "orgs" ? "/" + target.org.fqon
-                                                : href_of(target.org.fqon, header.rest, stored->id);
+  // It may stand in another organisation than the call's.
+  const std::string fqon = header.org == target.org.id
+                               ? target.org.fqon
+                               : TRY(read_stored(stored->id, stored->text)).fqon;
+  const std::string own =
+      header.rest == "orgs" ? "/" + fqon : href_of(fqon, header.rest, stored->id);
   TRY(read_rules_at(reader, stored->id, own, depth, rules));
   return rules;
 }
@@ -93,6 +97,13 @@ Result<Json> payload_of(store::Reader& reader, const Call& call, std::string_vie
     auto patched = operations ? apply_patch(document, *operations) : Result<Json>(document);
     return patched ? *std::move(patched) : document;  // the handler says what is wrong with it
   }
+  const std::optional<std::string> to = call.query("provider");
+  if (verb == "migrate" && to) {
+    const auto provider = TRY(find_resource(reader, *to));
+    const auto head = provider ? provider->header() : Result<Header>(Error{});
+    document["properties"]["provider"] = {{"id", *to},
+                                          {"name", head ? std::string(head->name) : ""}};
+  }
   const std::optional<std::string> wanted = call.query("numInstances");
   if (verb == "scale" && wanted) {
     const auto number = base::parse_int(*wanted, 0, 1'000'000);
@@ -113,17 +124,22 @@ std::optional<Json> at_path(const Json& payload, std::string_view path) {
   return *here;
 }
 
+// Counts are of what will be: an action that creates one adds it.
+Adds adds_of(std::string_view action) {
+  return action.ends_with(".create") ? Adds::one : Adds::none;
+}
+
 policy::Lookup lookup_in(store::Reader& reader, const Catalogue& types, const Json& payload,
-                         std::string_view action) {
-  return [&reader, &types, &payload, action](const policy::Rule& rule,
-                                             std::string_view name) -> Result<std::optional<Json>> {
+                         std::string_view action, Adds adds) {
+  return [&reader, &types, &payload, action, adds](
+             const policy::Rule& rule, std::string_view name) -> Result<std::optional<Json>> {
     if (name.ends_with(".count")) {
       const std::string_view rest = name.substr(0, name.size() - 6);
       const ResourceType* type = types.find_rest(rest);
       if (type == nullptr) return std::optional<Json>();
       const std::int64_t now = TRY(count(reader, rule.owner_id, rest));
-      // A limit speaks of what will be.
-      return std::optional<Json>(now + (action == type->prefix + ".create" ? 1 : 0));
+      const bool is_of_it = action.substr(0, action.rfind('.')) == type->prefix;
+      return std::optional<Json>(now + (is_of_it && adds == Adds::one ? 1 : 0));
     }
     const std::string_view prefix = action.substr(0, action.find('.') + 1);
     if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
@@ -206,15 +222,23 @@ Result<void> check_config_rules(const Work& work, const Resource& resource,
   return pronounce(work.call, "config-policy", whole);
 }
 
-Result<void> check_creation_rules(const Work& work, std::string_view place,
-                                  const ResourceType& type, const Json& payload) {
+Result<void> check_rules_at(const Work& work, const Elsewhere& elsewhere, const Json& payload) {
   if (!work.meta.has_rules()) return {};
   store::Reader& reader = work.call.read();
-  auto rules = TRY(read_rules(reader, {work.call.org(), std::string(place), ""}));
-  const std::string action = type.prefix + ".create";
-  return pronounce(
-      work.call, "place-policy",
-      policy::judge(std::move(rules), action, lookup_in(reader, *work.types, payload, action)));
+  auto rules = TRY(read_rules(reader, {work.call.org(), std::string(elsewhere.place), ""}));
+  std::erase_if(rules, [&elsewhere](const policy::Rule& rule) {
+    return elsewhere.but.find(rule.owner_id) != std::string_view::npos;
+  });
+  policy::Verdict whole;
+  for (const std::string& action : elsewhere.actions) {
+    const auto lookup = lookup_in(reader, *work.types, payload, action, elsewhere.adds);
+    policy::Verdict verdict = policy::judge(rules, action, lookup);
+    std::move(verdict.lines.begin(), verdict.lines.end(), std::back_inserter(whole.lines));
+    if (!verdict.denied || whole.denied) continue;
+    whole.denied = true;
+    whole.text = std::move(verdict.text);
+  }
+  return pronounce(work.call, "place-policy", whole);
 }
 
 bool Meta::concerns(std::string_view) { return has_rules(); }
@@ -223,10 +247,10 @@ Result<void> Meta::limits(Call& call) {
   if (!rules_ || !is_ours(call)) return {};
   const Asked asked = TRY(ask(*this, call.read(), call));
   if (asked.rules.empty()) return {};
-  return pronounce(
-      call, "policy",
-      policy::judge(asked.rules, asked.action,
-                    lookup_in(call.read(), *asked.types, asked.payload, asked.action)));
+  return pronounce(call, "policy",
+                   policy::judge(asked.rules, asked.action,
+                                 lookup_in(call.read(), *asked.types, asked.payload, asked.action,
+                                           adds_of(asked.action))));
 }
 
 Result<bool> Meta::before(Call& call) {
@@ -239,8 +263,9 @@ Result<bool> Meta::before(Call& call) {
     if (asked.rules.empty()) return {};
     payload = std::move(asked.payload);
     event = asked.action + ".pre";
-    firing = policy::fire(std::move(asked.rules), event,
-                          lookup_in(reader, *asked.types, payload, asked.action));
+    firing =
+        policy::fire(std::move(asked.rules), event,
+                     lookup_in(reader, *asked.types, payload, asked.action, adds_of(asked.action)));
     return {};
   });
   if (!looked) return looked.error();
@@ -275,7 +300,8 @@ Result<void> Meta::after(Call& call, const Reply& reply) {
   if (asked.rules.empty()) return {};
   const std::string event = asked.action + ".post";
   const policy::Firing firing = policy::fire(
-      asked.rules, event, lookup_in(call.read(), *asked.types, asked.payload, asked.action));
+      asked.rules, event,
+      lookup_in(call.read(), *asked.types, asked.payload, asked.action, adds_of(asked.action)));
   const auto made = base::parse_json(reply.body, {.bytes_max = 16 << 20});
   for (const policy::Rule& rule : firing.rules) {
     const Json& resource = made && made->is_object() ? *made : asked.payload;

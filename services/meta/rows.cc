@@ -27,6 +27,7 @@ struct Made {
   std::string verb;
   Handle handle;
   std::string_view body = {};
+  Result<Target> (*resolve)(Meta&, Call&) = resolve_target;
 };
 
 // Also of a 202 that is no task: containers answer so when they are scaled, migrated or promoted.
@@ -48,7 +49,7 @@ void add(Meta& meta, ActionTable& table, const Made& made) {
                        .options = {.body = made.body,
                                    .reply = reply_of(made.handle),
                                    .prepare = name == "user.create" ? prepare_user : nullptr,
-                                   .resolve = resolve_target,
+                                   .resolve = made.resolve,
                                    .body_max = kBodyMax}}};
   table.add(row, meta);
 }
@@ -98,17 +99,24 @@ void add_collection(Meta& meta, ActionTable& table, const ResourceType& type) {
 struct Verb {
   std::string_view name;
   Handle handle;
+  Result<Target> (*resolve)(Meta&, Call&);
 };
-constexpr Verb kContainerVerbs[] = {
-    {"scale", scale_container}, {"migrate", migrate_container}, {"promote", promote_container}};
+constexpr Verb kContainerVerbs[] = {{"scale", scale_container, resolve_target},
+                                    {"migrate", migrate_container, resolve_migration},
+                                    {"promote", promote_container, resolve_promotion}};
 
 void add_containers(Meta& meta, ActionTable& table) {
   for (const char* path :
        {"/orgs/{org}/containers/{id}", "/orgs/{org}/environments/{parent}/containers/{id}"}) {
     for (const Verb& verb : kContainerVerbs) {
       add(meta, table,
-          {rest::Method::post, std::string(path) + "/" + std::string(verb.name), "container",
-           std::string(verb.name), verb.handle});
+          {rest::Method::post,
+           std::string(path) + "/" + std::string(verb.name),
+           "container",
+           std::string(verb.name),
+           verb.handle,
+           {},
+           verb.resolve});
     }
   }
 }

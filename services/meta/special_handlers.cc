@@ -181,10 +181,28 @@ Result<Reply> restore(Meta& meta, Call& call) {
   return resource_reply(work, written);
 }
 
+// The type of a stored resource by its actions: "container".
+Result<std::string> prefix_of(Meta& meta, Call& call, const Header& header) {
+  const auto types = TRY(meta.types(call.read()));
+  const ResourceType* type = types->find(header.type);
+  return type == nullptr ? std::string("resource") : type->prefix;
+}
+
+// Restoring is what its name says, and an update or a creation as well.
+Result<Target> also_restores(Target target, const std::string& prefix, std::string_view verb) {
+  target.also = {{target.org, prefix + ".restore"}, {target.org, prefix + std::string(verb)}};
+  return target;
+}
+
 // A deleted resource is restored below its parent: the target is the organisation then.
 Result<Target> resolve_restore(Meta& meta, Call& call) {
   const std::string_view id = parameter_or_empty(call, "id");
-  if (TRY(find_resource(call.read(), id))) return resolve_around(meta, call);
+  if (const auto now = TRY(find_resource(call.read(), id))) {
+    Target target = TRY(resolve_around(meta, call));
+    const Header header = TRY(now->header());
+    const std::string prefix = TRY(prefix_of(meta, call, header));
+    return also_restores(std::move(target), prefix, ".update");
+  }
   Target target = call.target();
   target.resource_id = target.org.id;
   target.type = std::string(kOrgType);
@@ -194,7 +212,8 @@ Result<Target> resolve_restore(Meta& meta, Call& call) {
     return Error{Code::not_found, "there was no resource " + std::string(id), "resource_unknown"};
   }
   const Header header = TRY(read_header(last->text));
-  if (header.org == target.org.id) return target;
+  const std::string prefix = TRY(prefix_of(meta, call, header));
+  if (header.org == target.org.id) return also_restores(std::move(target), prefix, ".create");
   return Error{Code::not_found, "there was no resource " + std::string(id) + " here",
                "resource_unknown"};
 }

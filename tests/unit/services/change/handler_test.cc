@@ -94,7 +94,8 @@ TEST(ChangeRules, freezes_that_touch_are_one) {
                                     {"3", "n", "other", {"**"}, 300, 400},
                                     {"4", "n", "root", {"container.*"}, 0, 900}};
   const auto until = [&freezes](std::int64_t now) {
-    return frozen_until(freezes, kLineage, "environment.create", now);
+    const std::vector<Scope> scopes{{kLineage, "environment.create"}};
+    return frozen_until(freezes, scopes, now);
   };
   CHECK_FALSE(until(99).has_value());
   LONGS_EQUAL(300, until(100).value());

@@ -7,6 +7,7 @@
 // admin. It refuses names that it does not know and organisations that there are already.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -87,8 +88,16 @@ class FakeSecurity final : public services::Service,
   base::Result<std::optional<services::Org>> find_id(store::Reader&, std::string_view id) override {
     return org_where([id](const auto& org) { return org.id == id; });
   }
-  base::Result<std::vector<services::Org>> lineage(store::Reader&, std::string_view) override {
-    return std::vector<services::Org>();
+  base::Result<std::vector<services::Org>> lineage(store::Reader&, std::string_view id) override {
+    std::vector<services::Org> way;
+    for (std::string at(id); !at.empty();) {
+      const auto org =
+          std::find_if(orgs.begin(), orgs.end(), [&at](const auto& each) { return each.id == at; });
+      if (org == orgs.end()) return base::Error{base::Code::not_found, "none", "org_unknown"};
+      way.insert(way.begin(), {org->id, org->fqon});
+      at = org->parent_id;
+    }
+    return way;
   }
   base::Result<services::Decision> decide(store::Reader&, const services::Question& question,
                                           services::Call&) override {
@@ -293,7 +302,7 @@ struct MetaRig : Utest {
     request.method = kMethods.at(line.substr(0, line.find(' ')));
     const std::string whole = fill(line.substr(line.find(' ') + 1));
     const auto mark = whole.find('?');
-    request.path = "/meta" + whole.substr(0, mark);
+    request.path = mount + whole.substr(0, mark);
     if (mark != std::string::npos) {
       request.query = UNWRAP(rest::parse_query(whole.substr(mark + 1)));
     }
@@ -353,6 +362,7 @@ struct MetaRig : Utest {
     must(call("admin", "POST /sync"), 200);
   }
 
+  std::string mount = "/meta";  // of the service that is called
   TempFolder folder;
   TestClock clock;
   StillTimers timers{clock};
