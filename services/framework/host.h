@@ -82,14 +82,12 @@ class Host {
   virtual void provide(Identity& stage) = 0;
   virtual void provide(Orgs& stage) = 0;
   virtual void provide(Access::Kind kind, Authorizer& stage) = 0;  // right or entitlement
-  virtual void provide(Effective& stage) = 0;
   virtual void provide(Policy& stage) = 0;
   virtual void provide(Gate& stage) = 0;
   virtual void provide(EventSink& stage) = 0;
   virtual void provide(AuditSink& stage) = 0;
   virtual Orgs& orgs() = 0;
   virtual Authorizer& authorizer(Access::Kind kind) = 0;
-  virtual Effective* effective() = 0;  // nullptr when not hosted
   virtual bool hosts(std::string_view service) const = 0;
   virtual Service* find(std::string_view service) = 0;
 

@@ -88,13 +88,11 @@ class RunningHost final : public Host {
   void provide(Orgs& stage) override { orgs_ = &stage; }
   void provide(Access::Kind kind, Authorizer& stage) override;
   void provide(Policy& stage) override { policy_ = &stage; }
-  void provide(Effective& stage) override { effective_ = &stage; }
   void provide(Gate& stage) override { gate_ = &stage; }
   void provide(EventSink& stage) override { event_sink_ = &stage; }
   void provide(AuditSink& stage) override { audit_sink_ = &stage; }
   Orgs& orgs() override { return *orgs_; }
   Authorizer& authorizer(Access::Kind kind) override;
-  Effective* effective() override { return effective_; }
   bool hosts(std::string_view service) const override;
   Service* find(std::string_view service) override;
 
@@ -167,7 +165,6 @@ class RunningHost final : public Host {
   Orgs* orgs_ = nullptr;
   Authorizer* rights_ = nullptr;
   Authorizer* entitlements_ = nullptr;
-  Effective* effective_ = nullptr;
   Policy* policy_ = nullptr;
   Gate* gate_ = nullptr;
   EventSink* event_sink_ = nullptr;

@@ -3,11 +3,12 @@
 // Service::start().
 //
 // Order for each call: limits, trace, authenticate (Identity), resolve target (Orgs, the row's
-// resolve), authorise (Authorizer), validate, idempotency, effective configuration (Effective),
-// policy limits and pre-events (Policy), gate (Gate), execute, post-events (Policy::after), outbox.
+// resolve), authorise (Authorizer), validate, idempotency, policy limits and pre-events (Policy),
+// gate (Gate), execute, post-events (Policy::after), outbox. Configuration is no stage: no call is
+// decided by it, and who needs it asks meta for the view of a resource, which has a hash.
 // Not provided: Identity refuses every credential, Orgs knows no organisation, an Authorizer
-// denies; Policy, Gate and Effective are skipped. Threads: any, several at a time. They read
-// through the Reader they are given.
+// denies; Policy and Gate are skipped. Threads: any, several at a time. They read through the
+// Reader they are given.
 #pragma once
 
 #include <optional>
@@ -68,15 +69,6 @@ class Authorizer {
   // `call` takes explain() lines when the caller asked for them.
   virtual base::Result<Decision> decide(store::Reader& reader, const Question& question,
                                         Call& call) = 0;
-};
-
-class Effective {
- public:
-  virtual ~Effective() = default;
-  // The value of `key` for the target, nullopt when nobody set it.
-  virtual base::Result<std::optional<base::Json>> effective(store::Reader& reader,
-                                                            const Target& target,
-                                                            std::string_view key) = 0;
 };
 
 class Policy {

@@ -88,16 +88,4 @@ Result<config::View> effective_config(store::Reader& reader, const Resource& tar
   return config::effective(levels, own);
 }
 
-Result<std::optional<Json>> Meta::effective(store::Reader& reader, const Target& target,
-                                            std::string_view key) {
-  const std::string& id = target.resource_id.empty() ? target.org.id : target.resource_id;
-  const auto stored = TRY(find_resource(reader, id));
-  if (!stored) return std::optional<Json>();
-  const Resource resource = TRY(read_stored(stored->id, stored->text));
-  const config::View view = TRY(effective_config(reader, resource));
-  const auto value = view.find(key);
-  if (value == view.end() || !value->second.present) return std::optional<Json>();
-  return std::optional<Json>(value->second.value);
-}
-
 }  // namespace services::meta

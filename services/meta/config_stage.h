@@ -2,7 +2,8 @@
 // Configuration of resources in the store: the levels from the root to a target, and what is in
 // force there.
 //
-// Used by the config and env routes, the Effective stage and the check of changes.
+// Used by the config and env routes, the rules about configuration, what the launcher is told, and
+// the check of changes.
 #pragma once
 
 #include <string_view>

@@ -45,7 +45,6 @@ Result<void> Meta::start(Host& host) {
     mirror_ = ::security::make_identities(*keeper);
   }
   host.provide(Access::Kind::entitlement, *this);
-  host.provide(static_cast<Effective&>(*this));
   host.provide(static_cast<Policy&>(*this));
   const auto looked = host.store().read([this](store::Reader& reader) -> Result<void> {
     rules_ = !TRY(reader.list(kRules, {.limit = 1})).empty();

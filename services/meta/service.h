@@ -2,7 +2,7 @@
 // The meta service: the graph and tree of resources, and what hangs on it: configuration,
 // entitlements and policy.
 //
-// Made by the host. Provides the Authorizer of entitlements, Effective and Policy.
+// Made by the host. Provides the Authorizer of entitlements and Policy.
 // 1. Organisations, people and groups are security's; meta mirrors them as resources in the same
 // transaction where it changes them itself, and by security's events otherwise.
 // 2. Types are data: the catalogue is made anew when the record that counts its changes moves on.
@@ -27,11 +27,7 @@
 
 namespace services::meta {
 
-class Meta final : public Service,
-                   public Authorizer,
-                   public Effective,
-                   public Policy,
-                   public Containers {
+class Meta final : public Service, public Authorizer, public Policy, public Containers {
  public:
   Meta();
   ~Meta() override;
@@ -48,11 +44,9 @@ class Meta final : public Service,
   void stop() override;
   base::Json health() override;
 
-  // ---- stages (entitlement_stage.cc, config_stage.cc, policy_stage.cc)
+  // ---- stages (entitlement_stage.cc, policy_stage.cc)
   base::Result<Decision> decide(store::Reader& reader, const Question& question,
                                 Call& call) override;
-  base::Result<std::optional<base::Json>> effective(store::Reader& reader, const Target& target,
-                                                    std::string_view key) override;
   base::Result<void> limits(Call& call) override;
   base::Result<bool> before(Call& call) override;
   base::Result<void> after(Call& call, const Reply& reply) override;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What configuration is in force for a target: entries of its ancestors and its own, combined.
 //
-// Used by the config and env routes, the Effective stage and the check of writes. Pure.
+// Used by the config and env routes, what the launcher is told, and the check of writes. Pure.
 // 1. The nearest level wins, key by key. At one level the entry with the more specific selector
 // wins; the order in which entries were written never matters.
 // 2. `final` at a level: nothing below it counts for that key, and writes there are refused.
