@@ -59,33 +59,97 @@ Json event_payload(const Change& change) {
       {"result", {{"message", change.result_message}, {"link", {{"href", change.result_link}}}}}};
 }
 
-std::vector<std::string> deeds_text(const Call& call) {
-  std::vector<std::string> texts = {call.org().id + " " + call.action_name()};
-  for (const Deed& deed : call.target().also) texts.push_back(deed.org.id + " " + deed.action);
-  return texts;
+// All that the call does in organisations, itself first.
+std::vector<Deed> deeds_of(const Call& call) {
+  std::vector<Deed> deeds = {{call.org(), call.action_name()}};
+  deeds.insert(deeds.end(), call.target().also.begin(), call.target().also.end());
+  std::erase_if(deeds, [](const Deed& deed) { return deed.org.id.empty(); });
+  return deeds;
+}
+
+Result<std::vector<Scope>> scopes_of_deeds(Host& host, Call& call, const std::vector<Deed>& deeds) {
+  std::vector<Scope> scopes;
+  for (const Deed& deed : deeds) {
+    Scope scope{{}, deed.action};
+    for (const Org& org : TRY(host.orgs().lineage(call.read(), deed.org.id)))
+      scope.lineage.push_back(org.id);
+    scopes.push_back(std::move(scope));
+  }
+  return scopes;
 }
 
 struct Found {
-  Org org;  // whose change it is
-  std::optional<Rule> rule;
+  Org org = {};  // whose change it is
+  std::optional<Rule> rule = {};
 };
 // Of everything that the call does, the strictest rule. A change belongs to the organisation that
 // it leads to: who approves there decides.
-Result<Found> rule_over(Host& host, Call& call, std::span<const Handler> handlers) {
-  Found found{call.org(), std::nullopt};
-  std::vector<Deed> deeds = {{call.org(), call.action_name()}};
-  deeds.insert(deeds.end(), call.target().also.begin(), call.target().also.end());
-  for (const Deed& deed : deeds) {
-    if (deed.org.id.empty()) continue;
-    std::vector<std::string> lineage;
-    for (const Org& each : TRY(host.orgs().lineage(call.read(), deed.org.id)))
-      lineage.push_back(each.id);
-    const auto rule = find_rule(handlers, lineage, deed.action);
+Found rule_over(std::span<const Handler> handlers, const std::vector<Deed>& deeds,
+                const std::vector<Scope>& scopes) {
+  Found found;
+  for (std::size_t i = 0; i < deeds.size(); ++i) {
+    const auto rule = find_rule(handlers, scopes[i].lineage, deeds[i].action);
     if (!rule) continue;
-    found.org = deed.org;
+    found.org = deeds[i].org;
     found.rule = found.rule ? strictest(*found.rule, *rule) : *rule;
   }
   return found;
+}
+
+// What is held, without who decides about it.
+Change change_of(const Call& call, const std::vector<Deed>& deeds) {
+  const Json captured = call.capture();
+  Change change;
+  change.org_id = call.org().id;
+  change.org_fqon = call.org().fqon;
+  change.action = call.action_name();
+  for (const Deed& deed : deeds) change.also.push_back(deed.org.id + " " + deed.action);
+  change.service = call.action().service;
+  change.payload = base::dump_json(captured);
+  change.payload_hash = captured.value("hash", hash_of(captured));
+  return change;
+}
+
+void govern(Change& change, const Found& found, const Call& call) {
+  const Rule& rule = *found.rule;
+  change.org_id = found.org.id;
+  change.org_fqon = found.org.fqon;
+  change.handler_id = rule.first->id;
+  change.adapter = rule.first->adapter;
+  change.quorum = rule.quorum;
+  change.approver_groups = rule.approver_groups;
+  if (rule.deadline_s > 0) change.deadline_ms = ms_of(call.now()) + rule.deadline_s * 1000;
+}
+
+std::string until_text(const Frozen& held) {
+  return base::format_time(base::WallTime(std::chrono::milliseconds(held.until_ms)));
+}
+
+// What a call does, and what holds it.
+struct Judged {
+  std::vector<Deed> deeds = {};
+  Found found = {};
+  std::optional<Frozen> held = {};
+  bool holds() const { return found.rule || held; }
+};
+
+Result<Judged> judge(Host& host, Call& call, const ChangeService::Rules& all) {
+  Judged judged;
+  if ((all.handlers.empty() && all.freezes.empty()) || call.caller().is_internal()) return judged;
+  judged.deeds = deeds_of(call);
+  const std::vector<Scope> scopes = TRY(scopes_of_deeds(host, call, judged.deeds));
+  judged.found = rule_over(all.handlers, judged.deeds, scopes);
+  judged.held = frozen(all.freezes, scopes, ms_of(call.now()));
+  return judged;
+}
+
+void explain_gate(Call& call, const Found& found, const std::optional<Frozen>& held) {
+  if (found.rule)
+    call.explain("gate", {{"handler", found.rule->first->id}, {"quorum", found.rule->quorum}});
+  if (held)
+    call.explain(
+        "gate",
+        {{"freeze", held->freeze->id}, {"name", held->freeze->name}, {"until", until_text(*held)}});
 }
 
 }  // namespace
@@ -120,8 +184,10 @@ Result<Change> open_change(ChangeService& service, Call& call, Change change, co
     task.message = change.status_text;
     change.task_id = TRY(call.task(std::move(task), Json{{"change", change.id}}));
   }
-  // An adapter is told at once; without one nothing happens before the deadline.
-  const std::int64_t wake = change.adapter == "native" ? change.deadline_ms : now;
+  // An adapter is told at once, and the sweep finds out when a freeze is over; without them nothing
+  // happens before the deadline.
+  const bool waits = change.adapter == "native" && change.state == State::pending;
+  const std::int64_t wake = waits ? change.deadline_ms : now;
   TRY(save_change(call.write(), change, wake));
   call.emit(event_name(change, "pending"), event_payload(change));
   call.emit("change.created", event_payload(change));
@@ -151,39 +217,33 @@ Result<void> announce(Call& call, const Change& change) {
 Result<bool> ChangeService::may_hold(Call& call) {
   if (call.body().is_object() && call.body().contains(kMember)) return true;  // hold() takes it out
   const auto all = TRY(rules(call.read()));
-  if (all->handlers.empty() || call.caller().is_internal()) return false;
-  const auto [org, rule] = TRY(rule_over(*host_, call, all->handlers));
-  return rule.has_value();
+  const Judged judged = TRY(judge(*host_, call, *all));
+  return judged.holds();
 }
 
 Result<std::optional<Reply>> ChangeService::hold(Call& call) {
   const std::optional<Wish> wish = TRY(take_wish(call));
   const auto all = TRY(rules(call.read()));
-  if (all->handlers.empty() || call.caller().is_internal()) return std::optional<Reply>();
-  const auto [org, rule] = TRY(rule_over(*host_, call, all->handlers));
-  if (!rule) return std::optional<Reply>();
-  const Handler& handler = *rule->first;
-  call.explain("gate", {{"handler", handler.id}, {"quorum", rule->quorum}});
-  if (rule->needs_reason && (!wish || wish->reason.empty()))
+  const Judged judged = TRY(judge(*host_, call, *all));
+  if (!judged.holds()) return std::optional<Reply>();
+  const auto& [deeds, found, held] = judged;
+  explain_gate(call, found, held);
+  if (found.rule && found.rule->needs_reason && (!wish || wish->reason.empty()))
     return Error{Code::invalid_argument,
                  "changes of this kind need a reason: send change_management.reason, or the header "
                  "Change-Management",
                  "change_reason_missing", 0, "/change_management/reason"};
 
-  const Json captured = call.capture();
-  Change change;
-  change.org_id = org.id;
-  change.org_fqon = org.fqon;
-  change.action = call.action_name();
-  change.also = deeds_text(call);
-  change.service = call.action().service;
-  change.handler_id = handler.id;
-  change.adapter = handler.adapter;
-  change.quorum = rule->quorum;
-  change.approver_groups = rule->approver_groups;
-  change.payload = base::dump_json(captured);
-  change.payload_hash = captured.value("hash", hash_of(captured));
-  if (rule->deadline_s > 0) change.deadline_ms = ms_of(call.now()) + rule->deadline_s * 1000;
+  Change change = change_of(call, deeds);
+  if (found.rule) {
+    govern(change, found, call);
+  } else {
+    // Nobody has to approve it: it goes out when the freeze is over, or overridden.
+    change.quorum = 0;
+    change.state = State::approved;
+    change.status_text =
+        "waits for the end of the freeze '" + held->freeze->name + "', " + until_text(*held);
+  }
   change = TRY(open_change(*this, call, std::move(change), wish.value_or(Wish{})));
   Reply reply = TRY(call.accepted(change.task_id));
   return std::optional(std::move(reply).with("Change-Id", change.id));

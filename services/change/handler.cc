@@ -15,7 +15,8 @@ using base::Result;
 
 constexpr std::size_t kReasonMax = 4096;
 constexpr std::size_t kDependenciesMax = 100;
-constexpr int kFreezesChainedMax = 1000;
+constexpr int kFreezesChainedMax = 100;
+constexpr std::int64_t kZoneUnknownMs = 3600000;
 
 bool matches_any(const std::vector<std::string>& patterns, std::string_view action) {
   return std::any_of(patterns.begin(), patterns.end(), [action](const std::string& pattern) {
@@ -35,6 +36,20 @@ bool covers(const Freeze& freeze, std::span<const Scope> scopes) {
     return depth_of(scope.lineage, freeze.org_id) &&
            matches_any(freeze.match_actions, scope.action);
   });
+}
+
+// When it ends, if it holds at the moment.
+std::optional<std::int64_t> end_of_freeze(const Freeze& freeze, std::int64_t at_ms) {
+  const bool is_over = freeze.until_ms != 0 && freeze.until_ms <= at_ms;
+  if (at_ms < freeze.from_ms || is_over) return std::nullopt;
+  if (freeze.weekly.empty()) return freeze.until_ms;
+  std::int64_t end = at_ms + kZoneUnknownMs;
+  if (freeze.zone != nullptr) {
+    const auto window = end_of_window(*freeze.zone, freeze.weekly, at_ms / 1000);
+    if (!window) return std::nullopt;
+    end = *window * 1000;
+  }
+  return freeze.until_ms == 0 ? end : std::min(end, freeze.until_ms);
 }
 
 Result<std::int64_t> read_time(const base::Json* value, std::string pointer) {
@@ -93,19 +108,22 @@ Rule strictest(const Rule& earlier, const Rule& later) {
   return rule;
 }
 
-std::optional<std::int64_t> frozen_until(std::span<const Freeze> freezes,
-                                         std::span<const Scope> scopes, std::int64_t now_ms) {
-  std::int64_t until = now_ms;
+std::optional<Frozen> frozen(std::span<const Freeze> freezes, std::span<const Scope> scopes,
+                             std::int64_t now_ms) {
+  Frozen found{nullptr, now_ms};
   for (int i = 0; i < kFreezesChainedMax; ++i) {
-    const std::int64_t before = until;
+    const std::int64_t before = found.until_ms;
     for (const Freeze& freeze : freezes) {
-      if (freeze.from_ms <= until && until < freeze.until_ms && covers(freeze, scopes))
-        until = freeze.until_ms;
+      if (!covers(freeze, scopes)) continue;
+      const auto end = end_of_freeze(freeze, found.until_ms);
+      if (!end) continue;
+      if (found.freeze == nullptr) found.freeze = &freeze;
+      found.until_ms = *end;
     }
-    if (until == before) break;
+    if (found.until_ms == before) break;
   }
-  if (until == now_ms) return std::nullopt;
-  return until;
+  if (found.freeze == nullptr) return std::nullopt;
+  return found;
 }
 
 Result<std::int64_t> parse_time(const base::Json& value) {

@@ -10,6 +10,7 @@
 // Threads: plain values.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 
 #include "common/base/json.h"
 #include "common/base/result.h"
+#include "services/change/calendar.h"
 
 namespace services::change {
 
@@ -39,8 +41,12 @@ struct Freeze {
   std::string name;
   std::string org_id;
   std::vector<std::string> match_actions;
-  std::int64_t from_ms = 0;
+  std::int64_t from_ms = 0;  // of one that recurs: between these only; 0: without such an end
   std::int64_t until_ms = 0;
+  std::vector<Window> weekly = {};  // empty: all the time between the two
+  std::string time_zone = "UTC";
+  // Of `time_zone`, shared by copies; null when the system does not know it any more.
+  std::shared_ptr<const TimeZone> zone = {};
 };
 
 // `pattern` against "environment.create": '*' is one segment, a last "**" any rest.
@@ -64,10 +70,15 @@ struct Scope {
   std::vector<std::string> lineage;  // of the organisation, the root first
   std::string action;
 };
-// When the last freeze that covers one of them ends; nullopt when none does now. Freezes that
-// follow each other without a gap count as one.
-std::optional<std::int64_t> frozen_until(std::span<const Freeze> freezes,
-                                         std::span<const Scope> scopes, std::int64_t now_ms);
+struct Frozen {
+  const Freeze* freeze = nullptr;  // the first that holds now
+  std::int64_t until_ms = 0;       // when the last of those that follow each other ends
+};
+// The freezes that cover one of the scopes; nullopt when none does now. Freezes that follow each
+// other without a gap count as one, up to a hundred of them: look again then. One whose time zone
+// is not known any more holds all the time, and is looked at hourly.
+std::optional<Frozen> frozen(std::span<const Freeze> freezes, std::span<const Scope> scopes,
+                             std::int64_t now_ms);
 
 // What a caller says about a change: the body's "change_management", or the header of that name.
 struct Wish {

@@ -79,46 +79,87 @@ Json show_handler(const Handler& handler) {
 }
 
 std::string format_freeze(const Freeze& freeze) {
-  return base::dump_json({{"id", freeze.id},
-                          {"name", freeze.name},
-                          {"org_id", freeze.org_id},
-                          {"match_actions", freeze.match_actions},
-                          {"from", freeze.from_ms},
-                          {"until", freeze.until_ms}});
+  Json json = {{"id", freeze.id},
+               {"name", freeze.name},
+               {"org_id", freeze.org_id},
+               {"match_actions", freeze.match_actions}};
+  if (freeze.from_ms != 0) json["from"] = freeze.from_ms;
+  if (freeze.until_ms != 0) json["until"] = freeze.until_ms;
+  if (!freeze.weekly.empty()) {
+    json["weekly"] = show_weekly(freeze.weekly);
+    json["time_zone"] = freeze.time_zone;
+  }
+  return base::dump_json(json);
 }
 
-Result<Freeze> parse_freeze(std::string_view text) {
-  const Json json = TRY(base::parse_json(text));
-  return read_freeze(json);
+namespace {
+
+Result<void> read_period(const Json* from, const Json* until, Freeze& freeze) {
+  if (from != nullptr) freeze.from_ms = TRY(parse_time(*from));
+  if (until != nullptr) freeze.until_ms = TRY(parse_time(*until));
+  if (until == nullptr || freeze.from_ms < freeze.until_ms) return {};
+  return Error{Code::invalid_argument, "a freeze ends after it begins", "field_invalid", 0,
+               "/until"};
 }
 
-Result<Freeze> read_freeze(const Json& body) {
+// All but the rules of the time zone.
+Result<Freeze> freeze_from(const Json& body) {
   Freeze freeze;
   base::Fields fields(body);
   fields.optional("id", freeze.id, {.length_max = 64});
   fields.required("name", freeze.name, kName);
   fields.optional("org_id", freeze.org_id, {.length_max = 64});
   fields.optional("match_actions", freeze.match_actions, kPatternsMax, kName);
+  fields.optional("time_zone", freeze.time_zone, {.length_min = 1, .length_max = 64});
   const Json* from = fields.find("from");
   const Json* until = fields.find("until");
-  if (from == nullptr) fields.reject("from", "when the freeze begins", "field_missing");
-  if (until == nullptr) fields.reject("until", "when the freeze ends", "field_missing");
+  const Json* weekly = fields.find("weekly");
+  if (weekly == nullptr) {
+    if (from == nullptr) fields.reject("from", "when the freeze begins", "field_missing");
+    if (until == nullptr) fields.reject("until", "when the freeze ends", "field_missing");
+    if (fields.find("time_zone") != nullptr)
+      fields.reject("time_zone", "only what recurs weekly needs a time zone");
+  }
   TRY(fields.finish(base::UnknownFields::refuse));
   TRY(check_patterns(freeze.match_actions));
-  freeze.from_ms = TRY(parse_time(*from));
-  freeze.until_ms = TRY(parse_time(*until));
-  if (freeze.from_ms < freeze.until_ms) return freeze;
-  return Error{Code::invalid_argument, "a freeze ends after it begins", "field_invalid", 0,
-               "/until"};
+  TRY(read_period(from, until, freeze));
+  if (weekly != nullptr) freeze.weekly = TRY(read_weekly(*weekly, "/weekly"));
+  return freeze;
+}
+
+}  // namespace
+
+Result<Freeze> parse_freeze(std::string_view text) {
+  const Json json = TRY(base::parse_json(text));
+  Freeze freeze = TRY(freeze_from(json));
+  if (freeze.weekly.empty()) return freeze;
+  auto zone = TimeZone::load(freeze.time_zone);
+  if (zone) freeze.zone = *std::move(zone);
+  return freeze;
+}
+
+Result<Freeze> read_freeze(const Json& body) {
+  Freeze freeze = TRY(freeze_from(body));
+  if (freeze.weekly.empty()) return freeze;
+  auto zone = TimeZone::load(freeze.time_zone);
+  if (!zone) {
+    return Error{Code::invalid_argument, zone.error().detail, "time_zone_unknown", 0, "/time_zone"};
+  }
+  freeze.zone = *std::move(zone);
+  return freeze;
 }
 
 Json show_freeze(const Freeze& freeze) {
-  return {{"id", freeze.id},
-          {"name", freeze.name},
-          {"org_id", freeze.org_id},
-          {"match_actions", freeze.match_actions},
-          {"from", time_text(freeze.from_ms)},
-          {"until", time_text(freeze.until_ms)}};
+  Json json = {{"id", freeze.id},
+               {"name", freeze.name},
+               {"org_id", freeze.org_id},
+               {"match_actions", freeze.match_actions}};
+  if (freeze.from_ms != 0) json["from"] = time_text(freeze.from_ms);
+  if (freeze.until_ms != 0) json["until"] = time_text(freeze.until_ms);
+  if (freeze.weekly.empty()) return json;
+  json["weekly"] = show_weekly(freeze.weekly);
+  json["time_zone"] = freeze.time_zone;
+  return json;
 }
 
 }  // namespace services::change

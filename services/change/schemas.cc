@@ -54,9 +54,16 @@ constexpr Schema kSchemas[] = {
       "org_id":)" TEXT R"(,"adapter":)" TEXT R"(,"match_actions":)" TEXTS R"(,"quorum":)" COUNT R"(,
       "approver_groups":)" TEXTS R"(,"needs_reason":{"type":"boolean"},
       "deadline_seconds":)" COUNT R"(,"created":)" TIME R"(}})"},
-    {"ChangeFreeze", R"({"type":"object","required":["id","name","org_id","match_actions","from",
-      "until"],"additionalProperties":false,"properties":{"id":)" ID R"(,"name":)" TEXT R"(,
-      "org_id":)" TEXT R"(,"match_actions":)" TEXTS R"(,"from":)" TIME R"(,"until":)" TIME R"(}})"},
+    // Once, or by the week.
+    {"ChangeFreeze", R"({"type":"object","required":["id","name","org_id","match_actions"],
+      "additionalProperties":false,"properties":{"id":)" ID R"(,"name":)" TEXT R"(,
+      "org_id":)" TEXT R"(,"match_actions":{"type":"array","minItems":1,
+      "items":{"type":"string"}},"from":)" TIME R"(,"until":)" TIME R"(,
+      "time_zone":{"type":"string","minLength":1},"weekly":{"type":"array","minItems":1,
+      "items":{"type":"object","required":["days","from","until"],"additionalProperties":false,
+      "properties":{"days":{"type":"array","minItems":1,"items":{"enum":["mon","tue","wed","thu",
+      "fri","sat","sun"]}},"from":{"type":"string","pattern":"^[0-9][0-9]:[0-9][0-9]$"},
+      "until":{"type":"string","pattern":"^[0-9][0-9]:[0-9][0-9]$"}}}}}})"},
 };
 
 }  // namespace

@@ -75,7 +75,8 @@ Result<Surroundings> ChangeService::look_around(store::Reader& reader, const Cha
   Surroundings around;
   const auto all = TRY(rules(reader));
   const std::vector<Scope> scopes = TRY(scopes_of(*host_, reader, change));
-  around.frozen_until_ms = frozen_until(all->freezes, scopes, now_ms);
+  if (const auto held = frozen(all->freezes, scopes, now_ms))
+    around.frozen_until_ms = held->until_ms;
   for (const std::string& id : change.dependencies) {
     const auto other = load_change(reader, id);
     if (!other && other.error().code != Code::not_found) return other.error();

@@ -95,12 +95,66 @@ TEST(ChangeRules, freezes_that_touch_are_one) {
                                     {"4", "n", "root", {"container.*"}, 0, 900}};
   const auto until = [&freezes](std::int64_t now) {
     const std::vector<Scope> scopes{{kLineage, "environment.create"}};
-    return frozen_until(freezes, scopes, now);
+    const auto held = frozen(freezes, scopes, now);
+    return held ? std::optional(held->until_ms) : std::nullopt;
   };
   CHECK_FALSE(until(99).has_value());
   LONGS_EQUAL(300, until(100).value());
   LONGS_EQUAL(300, until(250).value());
   CHECK_FALSE(until(300).has_value());
+}
+
+TEST(ChangeRules, a_call_that_does_several_things_is_held_by_a_freeze_of_any) {
+  const std::vector<Freeze> freezes{{"1", "n", "other", {"container.create"}, 100, 200}};
+  const std::vector<Scope> scopes{{kLineage, "container.promote"},
+                                  {{"root", "other"}, "container.create"}};
+  const auto held = frozen(freezes, scopes, 150);
+  CHECK_TRUE(held.has_value());
+  STRCMP_EQUAL("1", held->freeze->id.c_str());
+  CHECK_FALSE(frozen(freezes, std::span(scopes).first(1), 150).has_value());
+}
+
+TEST(ChangeRules, what_a_call_leads_to_decides_and_nothing_gets_looser) {
+  const Handler source = handler("a", "root", 3, {"board"}, 10);
+  const Handler target = handler("b", "root", 1, {"guards"}, 60);
+  const Rule first{&source, 3, {"board"}, true, 10};
+  const Rule second{&target, 1, {"guards"}, false, 60};
+  const Rule both = strictest(first, second);
+  LONGS_EQUAL(3, both.quorum);
+  LONGS_EQUAL(10, both.deadline_s);
+  CHECK_TRUE(both.needs_reason);
+  STRCMP_EQUAL("b", both.first->id.c_str());
+  CHECK_TRUE(both.approver_groups == std::vector<std::string>{"guards"});
+  const Rule without{&target, 1, {}, false, 0};
+  CHECK_TRUE(strictest(first, without).approver_groups == std::vector<std::string>{"board"});
+  LONGS_EQUAL(10, strictest(first, without).deadline_s);
+}
+
+TEST(ChangeRules, a_weekly_freeze_holds_within_its_ends_only) {
+  Freeze freeze{"1", "nights", "root", {"**"}, 0, 0};
+  freeze.weekly = {{0x7f, 22 * 3600, 6 * 3600}};
+  freeze.zone = UNWRAP(TimeZone::load("UTC"));
+  const std::vector<Scope> scopes{{kLineage, "environment.create"}};
+  const std::int64_t day = 86400000;
+  const std::int64_t midnight = 20000 * day;
+  const auto until = [&](std::int64_t now) {
+    const auto held = frozen(std::span(&freeze, 1), scopes, now);
+    return held ? held->until_ms : 0;
+  };
+  LONGS_EQUAL(midnight + day / 4, until(midnight));
+  LONGS_EQUAL(0, until(midnight + day / 4));
+  freeze.until_ms = midnight + 1000;
+  LONGS_EQUAL(midnight + 1000, until(midnight));
+  LONGS_EQUAL(0, until(midnight + 1000));
+  freeze.until_ms = 0;
+  freeze.from_ms = midnight + 1000;
+  LONGS_EQUAL(0, until(midnight));
+  // All the week: somebody has to look again some day.
+  freeze.weekly = {{0x7f, 0, 86400}};
+  CHECK_TRUE(until(midnight + 1000) > midnight + 50 * day);
+  // A zone that is gone: better held too long than let go.
+  freeze.zone = nullptr;
+  CHECK_TRUE(until(midnight + 1000) > midnight + 1000);
 }
 
 TEST(ChangeRules, a_wish_is_read_with_its_pointers) {

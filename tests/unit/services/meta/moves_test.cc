@@ -104,6 +104,22 @@ TEST(MetaMoves, a_promotion_is_held_by_the_gate_of_the_place_it_leads_to) {
   LONGS_EQUAL(1, in_prod());
 }
 
+TEST(MetaMoves, a_promotion_is_held_by_a_freeze_of_the_place_it_leads_to) {
+  const Json freeze = {{"name", "holidays"},
+                       {"org_id", ids["live"]},
+                       {"match_actions", {"container.create"}},
+                       {"from", "2020-01-01T00:00:00Z"},
+                       {"until", "2999-01-01T00:00:00Z"}};
+  must(change("POST /freezes", freeze), 201);
+  const Answer held = call("ann", kPromote);
+  CHECK_TRUE(is_held(held));
+  must(change("POST /changes/" + held.raw.headers.at("Change-Id") + "/approve", Json::object()),
+       409);  // there is nothing to approve
+  CHECK_OK(host->drain());
+  changes->sweep();
+  LONGS_EQUAL(0, in_prod());
+}
+
 TEST(MetaMoves, a_gate_elsewhere_holds_nothing) {
   make("dev", "/acme/workspaces/$ws/environments",
        R"({"name":"dev","properties":{"environment_type":"test"}})");
