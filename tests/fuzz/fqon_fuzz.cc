@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of organisations, resources and records of the tree: what is accepted is safe to put into
-// an address, and a damaged record is an error.
+// Fully qualified organisation names, as every route by organisation reads them: what is accepted
+// is safe in an address and as a key, and is the name of an organisation below those it names.
 #include <cstdint>
-#include <nlohmann/json.hpp>
 
 #include "common/base/check.h"
-#include "services/meta/resource.h"
+#include "common/base/text.h"
+#include "services/security/model/names.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  if (services::meta::check_name(services::meta::kOrgType, text)) {
-    CHECK_THAT(text.find_first_of("./%?#& ") == std::string_view::npos);
+  if (!security::is_fqon(text)) return 0;
+  CHECK_THAT(text.size() <= security::kFqonMax);
+  CHECK_THAT(text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == text.npos);
+  std::string made(security::kRootFqon);
+  for (const std::string_view name : base::split(text, '.')) {
+    CHECK_THAT(security::check_org_name(name).has_value());
+    const auto next = security::make_fqon(made, name);
+    // "root" alone names the root, and nothing made below it.
+    if (!next) return 0;
+    CHECK_THAT(security::is_fqon(*next) && security::is_within(*next, made));
+    CHECK_THAT(made == security::kRootFqon || !security::is_within(made, *next));
+    made = *next;
   }
-  if (services::meta::check_name(services::meta::kWorkspaceType, text)) {
-    CHECK_THAT(text.find('/') == std::string_view::npos && text.size() <= 255);
-  }
-  const auto resource = services::meta::read_stored("id", text);
-  if (!resource) return 0;
-  static const auto types = *services::meta::Catalogue::make({});
-  const services::meta::ResourceType* type = types->find(resource->type);
-  if (type == nullptr) return 0;
-  const std::string stored = services::meta::store_form(*resource, *type);
-  CHECK_THAT(services::meta::read_header(stored).has_value());
+  CHECK_THAT(made == text);
   return 0;
 }

@@ -7,7 +7,8 @@ ABOUT = "parsers of the services under libFuzzer with sanitizers: executions, co
 TARGETS = [
     ("JSON and typed fields", "json_fields_fuzz"),
     ("JSON Patch", "json_patch_fuzz"),
-    ("names and stored resources (FQON)", "fqon_fuzz"),
+    ("names of organisations (FQON)", "fqon_fuzz"),
+    ("names and stored resources", "resource_fuzz"),
     ("paths and routes", "route_fuzz"),
     ("queries and forms", "query_fuzz"),
     ("Authorization headers", "authorization_fuzz"),
