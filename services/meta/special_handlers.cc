@@ -579,7 +579,9 @@ void add_special_rows(Meta& meta, ActionTable& table) {
            .summary = around.summary,
            .options = {.body = around.handle == put_config ? reply::kAnyConfig : std::string_view(),
                        .reply = reply_around(around, before == "/orgs/{org}/"),
-                       .resolve = restores ? resolve_restore : resolve_around}}};
+                       .resolve = restores                      ? resolve_restore
+                                  : around.handle == put_config ? resolve_named
+                                                                : resolve_around}}};
       table.add(row, meta);
     }
   }

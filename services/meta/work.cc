@@ -87,15 +87,43 @@ std::string collection_of(const Call& call) {
   return std::string(last);
 }
 
+namespace {
+
+// What a row that serves several types or verbs does, by the name of the resource's own type: the
+// gate and freezes know "robot.create" and "container.start", which are no rows.
+std::string own_name(const Call& call, const ResourceType& type) {
+  const std::string& name = call.action().name;
+  if (name == "config.update") return type.prefix + ".update";
+  if (name.starts_with("resource.")) return type.prefix + name.substr(name.find('.'));
+  if (!name.ends_with(".act")) return "";
+  return type.prefix + "." + call.query("action").value_or("act");
+}
+
+}  // namespace
+
+Result<Target> resolve_named(Meta& meta, Call& call) {
+  Target target = TRY(resolve_around(meta, call));
+  const auto types = TRY(meta.types(call.read()));
+  // What is made has the type of its collection; what is there its own.
+  const ResourceType* type = call.action().name.ends_with(".create")
+                                 ? types->find_rest(collection_of(call))
+                                 : types->find(target.type);
+  const std::string name = type == nullptr ? std::string() : own_name(call, *type);
+  if (!name.empty()) target.also.push_back({target.org, name});
+  return target;
+}
+
 Result<Target> resolve_target(Meta& meta, Call& call) {
+  const std::string& name = call.action().name;
+  const bool is_generic = name.starts_with("resource.") && call.action().kind == Kind::mutation;
   // What has rows of its own is not changed through the generic ones: the gate and the rules know
   // its actions by their names.
-  if (call.action().name.starts_with("resource.") && call.action().kind == Kind::mutation &&
-      meta.builtin().find_rest(collection_of(call)) != nullptr) {
+  if (is_generic && meta.builtin().find_rest(collection_of(call)) != nullptr) {
     return Error{Code::not_found, "this is not the place to change " + collection_of(call),
                  "collection_absent"};
   }
-  return resolve_around(meta, call);
+  return is_generic || name.ends_with(".act") ? resolve_named(meta, call)
+                                              : resolve_around(meta, call);
 }
 
 Result<Target> resolve_around(Meta&, Call& call) {

@@ -38,6 +38,8 @@ base::Result<Target> resolve_target(Meta& meta, Call& call);
 // The same for what surrounds a resource (its history, its entitlements): also through {kind} rows
 // of collections that have rows of their own.
 base::Result<Target> resolve_around(Meta& meta, Call& call);
+// Likewise, of a row whose name does not say what is done to which type: the gate is told.
+base::Result<Target> resolve_named(Meta& meta, Call& call);
 
 // The JSON text that clients see of a stored resource: encrypted values masked.
 base::Result<std::string> shown(const Work& work, const Stored& stored);

@@ -153,6 +153,33 @@ TEST(MetaMoves, a_restore_is_held_as_what_it_does) {
   CHECK_FALSE(is_held(call("admin", "POST /acme/containers/$web/restore?version=1")));
 }
 
+TEST(MetaMoves, no_other_address_goes_round_the_gate) {
+  grant("/acme", "workspace.create", Json::array({ids["ann"]}));
+  gate("acme", "workspace.create");
+  const std::string body = R"({"name":"two","resource_type":"Gestalt::Resource::Workspace"})";
+  const Answer held = call("ann", "POST /acme/resources", body);
+  CHECK_TRUE(is_held(held));
+  LONGS_EQUAL(1, call("admin", "GET /acme/workspaces").json.size());
+  approve(held);
+  LONGS_EQUAL(2, call("admin", "GET /acme/workspaces").json.size());
+  // A type that somebody has added, a verb of a provider, and configuration by its own address.
+  must(call("admin", "POST /root/resourcetypes", R"({"name":"Acme::Robot","properties":{
+           "extend":"Gestalt::Resource::Asset","actions":{"prefix":"robot","verbs":[]},
+           "api":{"rest_name":"robots"},
+           "lineage":{"parent_types":["Gestalt::Resource::Organization"]}}})"),
+       201);
+  gate("acme", "robot.create");
+  CHECK_TRUE(is_held(call("admin", "POST /acme/robots", R"({"name":"r2"})")));
+  must(call("admin", "PATCH /root/providers/$near",
+            R"([{"op":"add","path":"/properties/endpoints",
+                 "value":[{"url":"http://127.0.0.1:9/","actions":["container.start"]}]}])"),
+       200);
+  gate("acme", "container.start");
+  CHECK_TRUE(is_held(call("admin", "POST /acme/containers/$web?action=start")));
+  gate("acme", "workspace.update");
+  CHECK_TRUE(is_held(call("admin", "PUT /acme/workspaces/$ws/config", R"({"size":{"value":1}})")));
+}
+
 TEST(MetaMoves, a_limit_at_the_target_denies_a_promotion) {
   limit("/live/environments/$prod", "container.promote",
         R"({"property":"containers.count","operator":"<","value":1})");
