@@ -109,6 +109,47 @@ class LmdbStore final : public TableStore {
   const Databases databases_;
 };
 
+// Beside the process that has the store open: sees what that one has committed. A table that is not
+// there yet has nothing in it.
+class LmdbReader final : public TableStore {
+ public:
+  using Found = std::vector<std::optional<sys::LmdbDb>>;
+  LmdbReader(sys::LmdbEnv env, const Options& options, Found databases)
+      : TableStore(options), env_(std::move(env)), databases_(std::move(databases)) {}
+  Result<void> backup(const std::string&) override { return only_reads(); }
+
+ protected:
+  Result<void> read_tables(const ReadWork& work) override {
+    const sys::LmdbReadTxn txn = TRY(sys::LmdbReadTxn::begin(env_));
+    return work(FoundTables(databases_, txn));
+  }
+  Result<void> write_tables(const WriteWork&) override { return only_reads(); }
+
+ private:
+  class FoundTables final : public Tables {
+   public:
+    FoundTables(const Found& databases, const sys::LmdbReadTxn& txn)
+        : databases_(databases), txn_(txn) {}
+    Result<std::optional<std::string_view>> find(TableNumber table,
+                                                 std::string_view key) const override {
+      if (!databases_[table]) return std::optional<std::string_view>();
+      return find_in(txn_, *databases_[table], key);
+    }
+    Result<void> scan(TableNumber table, std::string_view from, const Visit& visit) const override {
+      return databases_[table] ? scan_in(txn_, *databases_[table], from, visit) : Result<void>();
+    }
+
+   private:
+    const Found& databases_;
+    const sys::LmdbReadTxn& txn_;
+  };
+  static Error only_reads() {
+    return Error{Code::unsupported, "the store was opened to be read", "store_read_only"};
+  }
+  sys::LmdbEnv env_;
+  const Found databases_;
+};
+
 // LMDB itself would let a second process in; the services count on being alone.
 Result<sys::Fd> lock_folder(const std::string& folder) {
   TRY(sys::make_synced_folder(folder, 0700));
@@ -136,6 +177,22 @@ Result<std::unique_ptr<LmdbStore>> open_locked(sys::Fd lock, const std::string& 
 }
 
 }  // namespace
+
+Result<std::unique_ptr<Store>> open_lmdb_to_read(const std::string& folder, Options options) {
+  const Layout layout(options);
+  sys::LmdbEnv env =
+      TRY(sys::LmdbEnv::open(folder, {.map_size_bytes = options.map_size_bytes,
+                                      .databases_max = static_cast<unsigned>(layout.tables.size()),
+                                      .read_only = true}));
+  LmdbReader::Found databases;
+  for (const std::string& name : layout.tables) {
+    auto found = env.database(name);
+    if (!found && found.error().code != Code::not_found) return std::move(found).error();
+    databases.push_back(found ? std::optional(*found) : std::nullopt);
+  }
+  return std::unique_ptr<Store>(
+      std::make_unique<LmdbReader>(std::move(env), options, std::move(databases)));
+}
 
 Result<std::unique_ptr<Store>> open_lmdb(const std::string& folder, Options options) {
   sys::Fd lock = TRY(lock_folder(folder));

@@ -121,6 +121,9 @@ struct Options {
 // Errors: corrupt store_corrupt; os errors; failed_precondition store_locked when another process
 // has it open.
 base::Result<std::unique_ptr<Store>> open_lmdb(const std::string& folder, Options options);
+// What is committed, while another process has the store open or none has; writes nothing. Errors:
+// not_found store_absent.
+base::Result<std::unique_ptr<Store>> open_lmdb_to_read(const std::string& folder, Options options);
 std::unique_ptr<Store> make_memory(Options options);
 
 }  // namespace store

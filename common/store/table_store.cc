@@ -4,6 +4,7 @@
 #include <semaphore.h>
 
 #include <cerrno>
+#include <map>
 
 #include "common/store/transaction.h"
 #include "common/store/undo_tables.h"
@@ -133,6 +134,60 @@ Result<void> TableStore::refresh() {
     const bool changed = TRY(refresh_indexes(layout_, tables));
     return changed ? Outcome::keep : Outcome::nothing_changed;
   });
+}
+
+Result<void> TableStore::dump(const Entry& visit) {
+  return read_tables([&](const Tables& tables) -> Result<void> {
+    for (TableNumber table = 0; table < layout_.tables.size(); ++table) {
+      const std::string& name = layout_.tables[table];
+      if (is_index(name)) continue;
+      const Tables::Visit pass = [&](std::string_view key, std::string_view value) -> Result<bool> {
+        const bool is_marker = table == Layout::kState && is_index(key);
+        if (!is_marker) TRY(visit(name, key, value));
+        return true;
+      };
+      TRY(tables.scan(table, "", pass));
+    }
+    return {};
+  });
+}
+
+Result<void> TableStore::load(const Fill& fill, Last last) {
+  std::map<std::string_view, TableNumber> numbers;
+  for (TableNumber table = 0; table < layout_.tables.size(); ++table) {
+    if (!is_index(layout_.tables[table])) numbers[layout_.tables[table]] = table;
+  }
+  return write_tables([&](WritableTables& tables) -> Result<Outcome> {
+    const Entry put = [&](std::string_view table, std::string_view key,
+                          std::string_view value) -> Result<void> {
+      const auto found = numbers.find(table);
+      if (found != numbers.end()) return tables.put(found->second, key, value);
+      return Error{Code::failed_precondition,
+                   "this program does not know '" + std::string(table) +
+                       "': the copy is of a program that hosts more, or newer, services",
+                   "store_layout_differs"};
+    };
+    TRY(forget_indexes(tables));
+    TRY(fill(put));
+    if (last == Last::yes) TRY(refresh_indexes(layout_, tables));
+    return Outcome::keep;
+  });
+}
+
+Result<bool> TableStore::is_empty() {
+  bool empty = true;
+  const ReadWork look = [&](const Tables& tables) -> Result<void> {
+    const Tables::Visit note = [&](std::string_view, std::string_view) -> Result<bool> {
+      empty = false;
+      return false;
+    };
+    for (const CollectionLayout& collection : layout_.collections) {
+      TRY(tables.scan(collection.records, "", note));
+    }
+    return tables.scan(Layout::kChanges, "", note);
+  };
+  TRY(read_tables(look));
+  return empty;
 }
 
 Result<void> TableStore::replace_with(Store& source) {

@@ -25,6 +25,17 @@ class TableStore : public Store {
   // Fills the indexes that are new. Called once, when the store has been opened.
   base::Result<void> refresh();
 
+  // What is stored, as it is, in one snapshot and table by table; without the indexes.
+  using Entry = std::function<base::Result<void>(std::string_view table, std::string_view key,
+                                                 std::string_view value)>;
+  base::Result<void> dump(const Entry& visit);
+  // Puts back what dump() gave, in one transaction: `fill` calls what it is given for each entry.
+  // With `yes` the indexes are made. Errors: failed_precondition store_layout_differs.
+  using Fill = std::function<base::Result<void>(const Entry& put)>;
+  enum class Last { no, yes };
+  base::Result<void> load(const Fill& fill, Last last);
+  base::Result<bool> is_empty();  // no records
+
  protected:
   enum class Outcome { keep, nothing_changed };
   using ReadWork = std::function<base::Result<void>(const Tables&)>;

@@ -17,6 +17,17 @@ std::string marker_of(const CollectionLayout& collection, const IndexLayout& ind
   return std::string(kMarkerPrefix) + collection.name + "/" + index.index.name;
 }
 
+Result<std::set<std::string>> markers_of(const Tables& tables) {
+  std::set<std::string> markers;
+  const Tables::Visit note = [&](std::string_view key, std::string_view) -> Result<bool> {
+    if (!key.starts_with(kMarkerPrefix)) return false;
+    markers.emplace(key);
+    return true;
+  };
+  TRY(tables.scan(Layout::kState, kMarkerPrefix, note));
+  return markers;
+}
+
 Result<void> fill(const CollectionLayout& collection, const IndexLayout& index,
                   WritableTables& tables) {
   TRY(tables.clear(index.table));
@@ -47,14 +58,16 @@ Layout::Layout(const Options& options) : changes_kept(options.changes_kept) {
   }
 }
 
+bool is_index(std::string_view name) { return name.starts_with(kMarkerPrefix); }
+
+Result<void> forget_indexes(WritableTables& tables) {
+  const std::set<std::string> markers = TRY(markers_of(tables));
+  for (const std::string& marker : markers) TRY(tables.erase(Layout::kState, marker));
+  return {};
+}
+
 Result<bool> refresh_indexes(const Layout& layout, WritableTables& tables) {
-  std::set<std::string> forgotten;
-  TRY(tables.scan(Layout::kState, kMarkerPrefix,
-                  [&](std::string_view key, std::string_view) -> Result<bool> {
-                    if (!key.starts_with(kMarkerPrefix)) return false;
-                    forgotten.emplace(key);
-                    return true;
-                  }));
+  std::set<std::string> forgotten = TRY(markers_of(tables));
   bool changed = false;
   for (const CollectionLayout& collection : layout.collections) {
     for (const IndexLayout& index : collection.indexes) {

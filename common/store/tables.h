@@ -64,5 +64,9 @@ struct Layout {
 // that each index is complete whenever it is declared. Returns whether anything had to be done.
 // O(records) for a new index, else O(indexes).
 base::Result<bool> refresh_indexes(const Layout& layout, WritableTables& tables);
+// So that the next refresh_indexes() fills all of them.
+base::Result<void> forget_indexes(WritableTables& tables);
+// Whether a table, or an entry of the state, belongs to an index.
+bool is_index(std::string_view name);
 
 }  // namespace store

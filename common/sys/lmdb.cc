@@ -137,10 +137,16 @@ Result<MDB_txn*> begin_txn(MDB_env* env, unsigned flags) {
 }  // namespace
 
 base::Result<LmdbEnv> LmdbEnv::open(const fs::path& folder, LmdbOptions options) {
+  if (options.read_only && !fs::exists(folder / "data.mdb")) {
+    return Error{Code::not_found, "there is no store in " + folder.string(), "store_absent"};
+  }
   // Whoever may read or write the files may also enter the folder.
-  TRY(make_synced_folder(folder, options.mode | ((options.mode & 0444) >> 2)));
-  TRY(make_shared_file(folder / "lock.mdb", options.mode, nullptr));
-  TRY(make_shared_file(folder / "data.mdb", options.mode, write_meta_pages));
+  if (!options.read_only)
+    TRY(make_synced_folder(folder, options.mode | ((options.mode & 0444) >> 2)));
+  if (!options.read_only) {
+    TRY(make_shared_file(folder / "lock.mdb", options.mode, nullptr));
+    TRY(make_shared_file(folder / "data.mdb", options.mode, write_meta_pages));
+  }
   MDB_env* raw = nullptr;
   TRY(check(mdb_env_create(&raw), "create an environment"));
   EnvHandle env(raw);
@@ -151,11 +157,12 @@ base::Result<LmdbEnv> LmdbEnv::open(const fs::path& folder, LmdbOptions options)
   TRY(check(mdb_env_set_maxreaders(raw, options.readers_max), "set the number of readers"));
   // NOTLS: a worker pool begins and ends read transactions on many threads, and a slot that is tied
   // to the transaction is free again at its end rather than at the thread's.
-  TRY(check(mdb_env_open(raw, folder.c_str(), MDB_NOTLS, options.mode), "open " + folder.string()));
+  const unsigned flags = MDB_NOTLS | (options.read_only ? MDB_RDONLY : 0U);
+  TRY(check(mdb_env_open(raw, folder.c_str(), flags, options.mode), "open " + folder.string()));
   TRY(close_on_exec(raw));
   int dead = 0;
   TRY(check(mdb_reader_check(raw, &dead), "clear dead readers"));
-  TRY(sync_path(folder));
+  if (!options.read_only) TRY(sync_path(folder));
   TRY(check(mdb_env_set_userctx(raw, new TxnGate), "attach the transaction count"));
   return LmdbEnv(env.release());
 }
@@ -174,11 +181,29 @@ LmdbEnv::~LmdbEnv() {
 }
 
 base::Result<LmdbDb> LmdbEnv::database(const std::string& name) {
+  unsigned flags = 0;
+  TRY(check(mdb_env_get_flags(env_, &flags), "get the flags"));
+  if ((flags & MDB_RDONLY) != 0) return existing_database(name);
   LmdbWriteTxn txn = TRY(LmdbWriteTxn::begin(*this));
   MDB_dbi number = 0;
   TRY(check(mdb_dbi_open(txn.txn_.get(), name.c_str(), MDB_CREATE, &number),
             "open database " + name));
   TRY(std::move(txn).commit());
+  return LmdbDb{number};
+}
+
+base::Result<LmdbDb> LmdbEnv::existing_database(const std::string& name) {
+  LmdbReadTxn txn = TRY(LmdbReadTxn::begin(*this));
+  MDB_dbi number = 0;
+  const int status = mdb_dbi_open(txn.txn_.get(), name.c_str(), 0, &number);
+  if (status == MDB_NOTFOUND) {
+    return Error{Code::not_found, "there is no database " + name, "database_absent"};
+  }
+  TRY(check(status, "open database " + name));
+  // A handle lives on only when the transaction that opened it is committed.
+  const int committed = mdb_txn_commit(txn.txn_.release());
+  gate_of(env_).leave();
+  TRY(check(committed, "open database " + name));
   return LmdbDb{number};
 }
 

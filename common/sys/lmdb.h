@@ -31,6 +31,7 @@ struct LmdbOptions {
   unsigned databases_max = 32;
   unsigned readers_max = 126;
   unsigned mode = 0600;
+  bool read_only = false;  // beside the process that writes; nothing is created
 };
 
 struct LmdbDb {
@@ -45,7 +46,8 @@ class LmdbEnv {
   LmdbEnv(LmdbEnv&&) noexcept;
   LmdbEnv& operator=(LmdbEnv&&) noexcept;
   ~LmdbEnv();
-  // Opens, or creates, a named database. Requires: no transaction open on this thread.
+  // Opens, or creates, a named database. Requires: no transaction open on this thread. Errors:
+  // not_found database_absent when it is opened to read.
   base::Result<LmdbDb> database(const std::string& name);
   // A consistent copy while readers and the writer go on (online backup). `folder` must be empty.
   base::Result<void> copy_to(const std::filesystem::path& folder);
@@ -57,6 +59,7 @@ class LmdbEnv {
 
  private:
   explicit LmdbEnv(MDB_env* env) : env_(env) {}
+  base::Result<LmdbDb> existing_database(const std::string& name);
   MDB_env* env_ = nullptr;
 };
 
@@ -85,6 +88,7 @@ class LmdbReadTxn : public LmdbTxn {
   static base::Result<LmdbReadTxn> begin(const LmdbEnv& env);
 
  private:
+  friend class LmdbEnv;
   using LmdbTxn::LmdbTxn;
 };
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/contract/store_suite.h"
 
+#include <atomic>
 #include <map>
 #include <random>
 #include <thread>
+
+#include "common/store/archive.h"
+#include "tests/support/temp_folder.h"
 
 using base::Code;
 using base::Result;
@@ -181,6 +185,57 @@ void a_transaction_sees_its_own_writes(StoreEngine& engine) {
   LONGS_EQUAL(1, listed);
   LONGS_EQUAL(2, fed);
   LONGS_EQUAL(2, change);
+}
+
+// Into the engine and out of it again, while writers go on.
+void a_file_takes_all_of_it_to_another_store(StoreEngine& engine) {
+  const TempFolder folder;
+  const std::string in = (folder / "in").string(), out = (folder / "out").string();
+  const auto first = store::make_memory(word_options());
+  for (int i = 0; i < 3000; ++i) put(*first, "k" + std::to_string(i), "apple " + std::to_string(i));
+  put(*first, "k7", "banana");
+  CHECK_OK(try_remove(*first, "k8"));
+  CHECK_OK(try_put(*first, "big", std::string(1 << 20, 'z'), store::kMustBeNew, "plain"));
+  const auto written = UNWRAP(store::write_archive(*first, in, "about it"));
+  STRCMP_EQUAL("about it", UNWRAP(store::check_archive(in)).about.c_str());
+
+  const auto second = engine.open(word_options());
+  CHECK_EQUAL(written.entries,
+              UNWRAP(store::load_archive(in, *second, store::Commits::one)).entries);
+  CHECK_EQUAL(2u, find(*second, "k7")->version);
+  CHECK_FALSE(find(*second, "k8").has_value());
+  STRCMP_EQUAL("k7 ", find_by(*second, "initial", "b").c_str());
+  CHECK_ERROR(Code::failed_precondition, "store_not_empty",
+              store::load_archive(in, *second, store::Commits::one));
+
+  // Each transaction puts two records; a copy has both or neither.
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (int i = 0; !done; ++i) {
+      CHECK_OK(second->write([&](Writer& each) -> Result<void> {
+        TRY(each.put("plain", "left", std::to_string(i)));
+        TRY(each.put("plain", "right", std::to_string(i)));
+        return {};
+      }));
+    }
+  });
+  const auto copied = store::write_archive(*second, out, "");
+  done = true;
+  writer.join();
+  CHECK_OK(copied);
+  const auto third = store::make_memory(word_options());
+  CHECK_OK(store::load_archive(out, *third, store::Commits::many));
+  STRCMP_EQUAL("k7 ", find_by(*third, "initial", "b").c_str());
+  CHECK_EQUAL(
+      UNWRAP(try_read<std::uint64_t>(*first, [](Reader& r) { return r.last_change(); })) <=
+          UNWRAP(try_read<std::uint64_t>(*third, [](Reader& r) { return r.last_change(); })),
+      true);
+  const auto half = [&](const char* key) {
+    const auto record = UNWRAP(try_read<std::optional<Record>>(
+        *third, [&](Reader& reader) { return reader.find("plain", key); }));
+    return record ? record->value : std::string("none");
+  };
+  STRCMP_EQUAL(half("left").c_str(), half("right").c_str());
 }
 
 void collections_are_apart(StoreEngine& engine) {

@@ -37,6 +37,7 @@ class StoreEngine {
   X(group, concurrent_writers_lose_no_increment)                    \
   X(group, writers_that_share_a_commit_fail_alone)                  \
   X(group, a_reader_sees_one_moment)                                \
+  X(group, a_file_takes_all_of_it_to_another_store)                 \
   X(group, a_random_history_matches_a_plain_map)
 
 #define DECLARE_CONTRACT_TEST(group, name) void name(StoreEngine& engine);
