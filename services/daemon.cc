@@ -151,16 +151,13 @@ Result<std::vector<std::unique_ptr<Service>>> make_services(const Config& config
   return made;
 }
 
-Result<std::unique_ptr<store::Store>> open_store(const Config& config,
-                                                 std::vector<store::Collection> collections) {
-  store::Options options{.collections = std::move(collections),
-                         .map_size_bytes = static_cast<std::size_t>(config.map_size_mib) << 20,
-                         .changes_kept = kChangesKept};
-  if (config.engine == "postgresql") {
-    return store::open_postgres({.connection = config.connection, .schema = "gestalt_services"},
-                                options);
-  }
-  return store::open_lmdb(config.state + "/store", std::move(options));
+StoreSettings settings_of(const Config& config, std::vector<store::Collection> collections) {
+  return {config.state,
+          config.engine,
+          config.connection,
+          {.collections = std::move(collections),
+           .map_size_bytes = static_cast<std::size_t>(config.map_size_mib) << 20,
+           .changes_kept = kChangesKept}};
 }
 
 class Body final : public rest::DaemonBody {
@@ -226,7 +223,7 @@ void Body::add_standard_routes() {
 Result<void> Body::start() {
   auto services = TRY(make_services(config_));
   TRY(sys::make_synced_folder(config_.state, 0700));
-  store_ = TRY(open_store(config_, collections_of(services)));
+  store_ = TRY(open_store(settings_of(config_, collections_of(services))));
   const auto post = [&loop = context_.loop,
                      alive = std::weak_ptr(alive_)](std::function<void()> work) {
     loop.post([alive, work = std::move(work)] {
@@ -264,6 +261,25 @@ Result<std::unique_ptr<rest::DaemonBody>> start_services(rest::DaemonContext con
   TRY(body->start());
   return std::unique_ptr<rest::DaemonBody>(std::move(body));
 }
+
+Result<StoreSettings> store_settings(const Json& config, const std::string& wanted) {
+  const Config read = TRY(read_config(config, wanted));
+  const auto services = TRY(make_services(read));
+  return settings_of(read, collections_of(services));
+}
+
+Result<std::unique_ptr<store::Store>> open_store(const StoreSettings& settings) {
+  if (settings.engine == "lmdb") return store::open_lmdb(settings.lmdb_folder(), settings.options);
+  return store::open_postgres({.connection = settings.connection, .schema = "gestalt_services"},
+                              settings.options);
+}
+
+Result<std::unique_ptr<store::Store>> open_store_to_read(const StoreSettings& settings) {
+  if (settings.engine != "lmdb") return open_store(settings);
+  return store::open_lmdb_to_read(settings.lmdb_folder(), settings.options);
+}
+
+std::string_view program_version() { return GESTALT_VERSION; }
 
 void describe_services(rest::RouteTable& table) {
   const auto made = make_services(Config());

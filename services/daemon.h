@@ -22,4 +22,19 @@ base::Result<std::unique_ptr<rest::DaemonBody>> start_services(rest::DaemonConte
                                                                const std::string& wanted);
 void describe_services(rest::RouteTable& table);
 
+// Where the store of a configuration is, and what the services that it hosts keep there.
+struct StoreSettings {
+  std::string state;   // the folder of keys and logs, and of the lmdb engine's store
+  std::string engine;  // "lmdb" or "postgresql"
+  std::string connection;
+  store::Options options;
+  std::string lmdb_folder() const { return state + "/store"; }
+};
+// Errors: as check_services_config().
+base::Result<StoreSettings> store_settings(const base::Json& config, const std::string& wanted);
+base::Result<std::unique_ptr<store::Store>> open_store(const StoreSettings& settings);
+// While the service has it open, or nobody.
+base::Result<std::unique_ptr<store::Store>> open_store_to_read(const StoreSettings& settings);
+std::string_view program_version();
+
 }  // namespace services

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "services/daemon.h"
+#include "services/store_tool.h"
 
 namespace {
 
@@ -14,6 +15,9 @@ constexpr std::string_view kServicesFlag = "--services=";
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "store") {
+    return services::run_store_tool({argv + 2, argv + argc});
+  }
   std::string wanted;
   std::vector<char*> others;
   for (int i = 0; i < argc; ++i) {
@@ -30,7 +34,8 @@ int main(int argc, char** argv) {
       {.name = "services",
        .about =
            "Gestalt's services: security, meta, policy, change, event, launcher, task, audit.\n"
-           "  --services=LIST   the services to host, comma separated, or all",
+           "  --services=LIST   the services to host, comma separated, or all\n"
+           "\ngestalt-services store --help: copies of the store",
        .check =
            [&](const base::Json& config) {
              return services::check_services_config(config, wanted);

@@ -311,6 +311,8 @@ Result<ArchiveSummary> write_archive(Store& source, const std::string& path, std
   return ArchiveSummary{std::string(about), packing.entries, TRY(file.finish())};
 }
 
+Result<bool> is_empty(Store& store) { return tables_of(store).is_empty(); }
+
 Result<ArchiveSummary> check_archive(const std::string& path) {
   const ArchiveSource source = TRY(open_source(path));
   return read_archive(source, [](auto, auto, auto) { return Result<void>(); });

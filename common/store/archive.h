@@ -48,6 +48,8 @@ enum class Commits { one, many };
 base::Result<ArchiveSummary> load_archive(const std::string& path, Store& empty, Commits commits,
                                           const ArchiveProgress& progress = {});
 
+base::Result<bool> is_empty(Store& store);  // of records; indexes do not count
+
 // Gives the next bytes, at least one and at most as many as fit; none at the end.
 using ArchiveSource = std::function<base::Result<std::size_t>(std::span<char> room)>;
 using ArchiveEntry = std::function<base::Result<void>(std::string_view table, std::string_view key,

@@ -9,6 +9,7 @@
 #include "common/sys/shared_file.h"
 #include "services/framework/dialect.h"
 #include "services/framework/key_file.h"
+#include "services/framework/migrate.h"
 #include "services/framework/pipeline.h"
 #include "services/framework/reply_forms.h"
 
@@ -64,7 +65,7 @@ struct RunningHost::Told {
 std::vector<store::Collection> collections_of(
     const std::vector<std::unique_ptr<Service>>& services) {
   std::vector<store::Collection> all = {outbox_collection(), task_collection(),
-                                        idempotency_collection()};
+                                        idempotency_collection(), data_version_collection()};
   for (const auto& service : services) {
     for (store::Collection& each : service->collections()) all.push_back(std::move(each));
   }
@@ -233,6 +234,7 @@ Result<void> RunningHost::start() {
     takes_work_ = true;
   }
   reply_key_ = TRY(load_or_make_key(state_folder("framework") + "/reply.key", rng()));
+  TRY(migrate(store(), services_));
   TRY(begin_services());
   connect_consumers();
   dispatcher_.start();

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,14 @@ struct Schema {
   std::string_view text;  // JSON
 };
 
+// From one version of a service's records to the next, in parts: each call does a bounded part in a
+// transaction of its own, moves `place` on (empty at first) and returns whether it was the last. A
+// process that dies goes on behind the last part that was committed.
+struct Migration {
+  std::string_view name;  // for the log
+  base::Result<bool> (*part)(store::Writer& writer, std::string& place);
+};
+
 class Service {
  public:
   virtual ~Service() = default;
@@ -42,6 +51,8 @@ class Service {
   virtual Dialect dialect() const { return Dialect::problem; }
   // Collections with their indexes, named "security.accounts" and so on.
   virtual std::vector<store::Collection> collections() const = 0;
+  // The n-th leads from version n of its records to version n + 1. Only ever added to.
+  virtual std::span<const Migration> migrations() const { return {}; }
   virtual std::vector<Schema> schemas() const { return {}; }
   virtual void actions(ActionTable& table) = 0;  // table.add(kActions, *this)
   // Registers stages, runners, subscriptions and timers; reads what it keeps in memory.

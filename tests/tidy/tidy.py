@@ -53,7 +53,7 @@ WRAPPERS = [
     (r"libxml/|xmlsec/", r"services/security/adapters/saml/xml_signature"),
     (r"^(ldap|lber)\.h$", r"common/sys/ldap"),
     (r"libpq-fe\.h$", r"common/store/pg_connection"),
-    (r"CLI/", r"cli/(dfs_)?command_line\.cc"),
+    (r"CLI/", r"(cli/(dfs_)?command_line|services/store_tool)\.cc"),
     (r"^yaml\.h$", r"cli/yaml"),
     (r"nlohmann/json\.hpp$", r".*\.cc$|samples/"),
     (r"nlohmann/json_fwd\.hpp$", r""),
