@@ -14,6 +14,7 @@
 #include "netfw/daemon/config.h"
 #include "netfw/daemon/networks.h"
 #include "netfw/daemon/routes.h"
+#include "netfw/dns/server.h"
 
 namespace netfw {
 namespace {
@@ -54,6 +55,7 @@ class Body final : public rest::DaemonBody {
  private:
   base::Result<Engine::Parts> make_parts();
   void add_metrics();
+  base::Json health() const;
   // Runs on the loop, also when called from a worker; not at all once the body is gone.
   void post(std::function<void()> work);
   void tick_soon();
@@ -67,6 +69,7 @@ class Body final : public rest::DaemonBody {
   Config config_;
   rest::TokenFile authenticator_;
   std::unique_ptr<HaproxyChild> child_;
+  std::unique_ptr<dns::Server> dns_;  // none: names are not served
   std::unique_ptr<Engine> engine_;
   Api api_;
   rest::RouteTable table_;
@@ -116,7 +119,8 @@ base::Result<Engine::Parts> Body::make_parts() {
                       .find_networks = {},
                       .guardian_firewall = config_.firewall,
                       .guardian_program = "/proc/self/exe",
-                      .clock = base::system_clock()};
+                      .clock = base::system_clock(),
+                      .names = config_.names};
   if (config_.follows_networks) {
     parts.find_networks = [interface = config_.management_interface] {
       return find_management_networks(interface);
@@ -149,6 +153,15 @@ base::Result<void> Body::start() {
   Engine::Hooks hooks;
   hooks.wake = [this] { post([this] { tick_soon(); }); };
   hooks.watch_guardian = [this](int fd) { post([this, fd] { watch_guardian(fd); }); };
+  if (!config_.dns_listen.empty()) {
+    dns_ = std::make_unique<dns::Server>(
+        context_.loop,
+        dns::Server::Options{.listen = config_.dns_listen, .port = config_.dns_port});
+    hooks.publish_names = [this](std::shared_ptr<const dns::Zone> zone) {
+      dns_->publish(std::move(zone));
+    };
+    dns_->start();
+  }
   Engine::Parts parts = TRY(make_parts());
   engine_ = TRY(Engine::make(std::move(parts), std::move(hooks)));
   if (config_.haproxy_mode == HaproxyMode::child) {
@@ -161,7 +174,7 @@ base::Result<void> Body::start() {
   api_ = {.engine = engine_.get(), .changed = [this] { post([this] { write_files_soon(); }); }};
   add_routes(table_, api_);
   rest::add_standard_routes(table_, context_.metrics, "gestalt-netfwd",
-                            [this] { return engine_->health(); });
+                            [this] { return health(); });
   add_metrics();
   server_ =
       TRY(rest::Server::make({context_.loop, context_.workers, authenticator_, context_.metrics},
@@ -171,7 +184,23 @@ base::Result<void> Body::start() {
   return {};
 }
 
+base::Json Body::health() const {
+  base::Json health = engine_->health();
+  if (dns_) {
+    for (const std::string& problem : dns_->problems()) {
+      health["problems"].push_back("names are not served: " + problem);
+    }
+  }
+  if (!health["problems"].empty()) health["status"] = "degraded";
+  return health;
+}
+
 void Body::add_metrics() {
+  if (dns_) {
+    auto& answered = context_.metrics.gauge("netfwd_dns_answered", "Queries that were answered");
+    context_.metrics.on_render(
+        [this, &answered] { answered.set(static_cast<double>(dns_->answered())); });
+  }
   auto& instances = context_.metrics.gauge("netfwd_instances", "Instances that are known");
   auto& services = context_.metrics.gauge("netfwd_services", "Services that are known");
   auto& reloads = context_.metrics.gauge("netfwd_haproxy_reloads", "Reloads of HAProxy");

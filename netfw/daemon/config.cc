@@ -87,6 +87,29 @@ base::Result<void> read_haproxy(const base::Json* json, const std::string& point
   return fields.finish(base::UnknownFields::refuse);
 }
 
+base::Result<void> read_dns(const base::Json* json, const std::string& pointer, Config& out) {
+  if (json == nullptr) return {};
+  base::Fields fields(*json, pointer);
+  std::vector<std::string> listen;
+  std::int64_t ttl = out.names.ttl_s;
+  fields.optional("listen", listen, 16, {.length_min = 2, .length_max = 45});
+  fields.optional("domain", out.names.domain, {.length_min = 1, .length_max = 63});
+  fields.optional("ttl_seconds", ttl, {.min = 0, .max = 3600});
+  read_port(fields, "port", out.dns_port);
+  if (listen.empty()) fields.reject("listen", "at least one address is needed", "field_missing");
+  for (const std::string& text : listen) {
+    const auto address = IpAddress::parse(text);
+    if (!address) fields.reject("listen", "'" + text + "' is no address");
+    if (address) out.dns_listen.push_back(*address);
+  }
+  const auto domain = Vhost::parse(out.names.domain);
+  if (!domain || domain->is_wildcard() || domain->text() != out.names.domain) {
+    fields.reject("domain", "a domain is a host name in lower case");
+  }
+  out.names.ttl_s = static_cast<std::uint32_t>(ttl);
+  return fields.finish(base::UnknownFields::refuse);
+}
+
 base::Result<void> read_peers(const base::Json* json, const std::string& pointer, Config& out) {
   if (json == nullptr) return {};
   out.peer_scopes.clear();
@@ -111,12 +134,14 @@ base::Result<Config> read_config(const base::Json& json) {
   const base::Json* const haproxy = fields.find_object("haproxy");
   const base::Json* const peers = fields.find_object("peer_scopes");
   const base::Json* const policy = fields.find_object("policy");
+  const base::Json* const dns = fields.find_object("dns");
   fields.find("listen");
   fields.find("limits");
   TRY(fields.finish(base::UnknownFields::refuse));
   TRY(read_firewall(firewall, "/firewall", out));
   TRY(read_haproxy(haproxy, "/haproxy", out));
   TRY(read_peers(peers, "/peer_scopes", out));
+  TRY(read_dns(dns, "/dns", out));
   if (policy != nullptr) {
     out.policy = TRY(read_policy(*policy));
     out.follows_networks = policy->find("management_sources") == policy->end();

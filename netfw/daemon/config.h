@@ -11,6 +11,7 @@
 #include "common/rest/server.h"
 #include "netfw/api/wire.h"
 #include "netfw/daemon/firewalls.h"
+#include "netfw/dns/zone.h"
 #include "netfw/haproxy/config.h"
 
 namespace netfw {
@@ -39,6 +40,11 @@ struct Config {
   std::filesystem::path haproxy_binary = "/usr/sbin/haproxy";
   std::filesystem::path haproxy_run_folder = "/run/gestalt/haproxy";
   std::filesystem::path certificates = "/etc/gestalt/certificates";
+  // Empty: names are not served.
+  std::vector<IpAddress> dns_listen;
+  std::uint16_t dns_port = 53;
+  dns::ZoneOptions names;
+
   LbSkeleton skeleton;  // without extra ports and pools, which the services decide
 };
 

@@ -71,6 +71,7 @@ base::Result<void> Engine::start() {
     TRY(parts_.balancer->prepare(desired_balance(), parts_.clock.now()));
     verify_balancer(true);
   }
+  publish_names();
   note_figures();
   return {};
 }
@@ -168,6 +169,7 @@ Engine::Round Engine::converge() {
   } else {
     out.firewall = firewall_error_;
   }
+  problems_ = state_.services.problems;
   if (parts_.balancer) {
     // A member is put into rotation only when the firewall lets its traffic through.
     LbDesired desired = desired_balance();
@@ -176,7 +178,6 @@ Engine::Round Engine::converge() {
       out.balancer = outcome.error;
       if (outcome.busy || !parts_.balancer->is_connected()) hooks_.wake();
     }
-    problems_ = state_.services.problems;
     problems_.insert(problems_.end(), desired.problems.begin(), desired.problems.end());
     for (const std::uint16_t port : parts_.balancer->taken_ports()) {
       problems_.push_back({desired.ports.contains(port) ? desired.ports.at(port).text() : "", "",
@@ -184,6 +185,8 @@ Engine::Round Engine::converge() {
     }
     balancer_error_ = out.balancer;
   }
+  // What is new can be reached by now; what is gone is not asked for any more when it is closed.
+  publish_names();
   if (parts_.firewall && firewall_applied_ && !out.firewall) {
     out.firewall =
         carry_out(plan_firewall_close(firewall.sets, known_sets_, unhealthy_endpoints()));
@@ -192,6 +195,12 @@ Engine::Round Engine::converge() {
   if (out.firewall || out.balancer) hooks_.wake();
   note_figures();
   return out;
+}
+
+void Engine::publish_names() {
+  if (!hooks_.publish_names) return;
+  hooks_.publish_names(dns::Zone::make(state_.services.services, state_.instances, parts_.names,
+                                       ++names_serial_, problems_));
 }
 
 base::Result<void> Engine::flush() {

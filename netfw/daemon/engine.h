@@ -27,6 +27,7 @@
 #include "netfw/daemon/flows.h"
 #include "netfw/daemon/guardian.h"
 #include "netfw/daemon/state_store.h"
+#include "netfw/dns/zone.h"
 #include "netfw/model/access.h"
 #include "netfw/model/backend.h"
 
@@ -48,12 +49,15 @@ class Engine {
     // What a confirmation is compared with.
     std::function<base::Result<Flows>()> find_flows = read_flows;
     base::Clock& clock;
+    dns::ZoneOptions names = {};
   };
   struct Hooks {
     // Something needs a tick soon. Threads: any.
     std::function<void()> wake;
     // A trial began: watch this descriptor and tick when it is readable; -1 when it is over.
     std::function<void(int fd)> watch_guardian;
+    // The names of what runs have changed; none: names are not served.
+    std::function<void(std::shared_ptr<const dns::Zone>)> publish_names = {};
   };
 
   static base::Result<std::unique_ptr<Engine>> make(Parts parts, Hooks hooks);
@@ -156,6 +160,7 @@ class Engine {
   LbDesired desired_balance();
   void set_instance(Instance instance);
   void note_problems(const std::vector<Problem>& problems);
+  void publish_names();  // needs the lock
   base::Result<void> flush();
   base::Result<void> revoke_pending();
   void refresh_certificates();          // reads files, takes the lock
@@ -213,6 +218,7 @@ class Engine {
   std::string certificate_error_;
   std::uint64_t ticks_ = 0;
   std::uint64_t rounds_ = 0;
+  std::uint32_t names_serial_ = 0;
   std::atomic<unsigned> drains_ = 0;
   Figures figures_;
 };

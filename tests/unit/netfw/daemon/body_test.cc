@@ -68,6 +68,8 @@ TEST_GROUP(Netfwd) {
         {"tokens_file", (folder.path() / "tokens.json").string()},
         {"firewall", {{"helper", NETFW_IPTC_HELPER},
                       {"lock_file", (folder.path() / "xtables.lock").string()}}},
+        // The second address is on no interface.
+        {"dns", {{"listen", {"127.0.0.1", "10.99.0.1"}}}},
         {"haproxy", {{"mode", "child"}, {"run_folder", (folder.path() / "run").string()},
                      {"connections_max", 500}, {"user", ""}, {"range_last", 10009}}}};
     std::ofstream(folder.path() / "netfwd.json") << config.dump();
@@ -148,6 +150,58 @@ TEST(Netfwd, it_serves_what_agents_and_master_tell_it_and_stays_small) {
                .c_str());
   CHECK_TRUE(rss_kib(pid) > 0);
   if (!kSanitized) CHECK_COMPARE(rss_kib(pid), <=, kRssKibMax);
+}
+
+// What dig prints for the arguments, asked of 127.0.0.1.
+std::string dig_whole(const std::vector<std::string>& arguments) {
+  std::vector<std::string> argv = {"/usr/bin/dig", "@127.0.0.1", "+tries=1", "+time=2"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return run_tool(argv);
+}
+// The answers alone.
+std::string dig(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "+short");
+  return dig_whole(arguments);
+}
+
+TEST(Netfwd, names_follow_what_runs) {
+  const std::string name = "web-demo.marathon.mesos";
+  STRCMP_EQUAL("", dig({name, "A"}).c_str());
+  CHECK(dig_whole({name, "A"}).find("NXDOMAIN") != std::string::npos);
+  const EchoServer server(3001, "one");
+  CHECK_OK(client->put("/v1/instances/i1", instance(3001, "healthy")));
+  STRCMP_EQUAL("127.0.0.1\n", dig({name, "A"}).c_str());
+  STRCMP_EQUAL("127.0.0.1\n", dig({"+tcp", "web.demo.marathon.mesos", "A"}).c_str());
+  const std::string ports = dig({"_web-demo._tcp.marathon.mesos", "SRV"});
+  CHECK(ports.starts_with("0 0 3001 i-") && ports.ends_with(".web-demo.marathon.mesos.\n"));
+  CHECK(dig_whole({"WEB-demo.Marathon.mesos", "A"}).find("WEB-demo.Marathon.mesos.") !=
+        std::string::npos);
+  CHECK(dig_whole({"example.org", "A"}).find("REFUSED") != std::string::npos);
+  CHECK_OK(client->put("/v1/instances/i1", instance(3001, "draining")));
+  STRCMP_EQUAL("", dig({name, "A"}).c_str());
+  CHECK_OK(client->put("/v1/instances/i1", instance(3001, "healthy")));
+  STRCMP_EQUAL("127.0.0.1\n", dig({name, "A"}).c_str());
+  CHECK_OK(client->del("/v1/instances/i1"));
+  STRCMP_EQUAL("", dig({name, "A"}).c_str());
+  CHECK_EQUAL(0u, UNWRAP(client->get("/health"))["problems"].size());
+}
+
+TEST(Netfwd, names_are_served_beside_an_address_that_is_taken_and_then_there) {
+  kill(pid, SIGTERM);
+  int status = 0;
+  waitpid(pid, &status, 0);
+  auto taken = std::make_unique<EchoServer>(53, "other");  // on all addresses
+  start();
+  CHECK_TRUE(eventually([&] {
+    const auto health = client->get("/health");
+    return health && (*health)["status"] == "degraded" && !(*health)["problems"].empty();
+  }));
+  taken.reset();
+  CHECK_TRUE(eventually([&] {
+    const auto health = client->get("/health");
+    return health && (*health)["problems"].empty();
+  }));
+  CHECK(dig_whole({"mesos", "SOA"}).find("NOERROR") != std::string::npos);
 }
 
 TEST(Netfwd, a_kill_of_the_daemon_loses_no_request_and_the_next_life_goes_on) {
