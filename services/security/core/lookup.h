@@ -40,7 +40,8 @@ std::string users_name(const OrgRecord& org);
 // The organisation and everything below it, parents first, by fqon within a level.
 base::Result<std::vector<OrgRecord>> org_tree(store::Reader& reader, const OrgRecord& top);
 
-// The groups that came with the organisation: its admins, in their maker's directory, and its users.
+// The groups that came with the organisation: its admins, in their maker's directory, and its
+// users.
 base::Result<std::vector<GroupRecord>> own_groups(store::Reader& reader, const OrgRecord& org);
 
 // Ids of the enabled groups an account is in.

@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/change/schemas.h"
 
-#include <CppUTest/TestHarness.h>
-
-#include <nlohmann/json.hpp>
-
-#include "services/framework/reply_forms.h"
-#include "services/framework/schema.h"
-#include "tests/support/check_result.h"
+#include "tests/support/services/schema_rig.h"
 
 namespace {
 
 using base::Json;
 
-TEST_GROUP(ChangeSchemas) {
-  services::Schemas schemas;
-  void add(const std::vector<services::Schema>& all, const char* prefix) {
-    for (const services::Schema& each : all) {
-      CHECK_TRUE(each.name.starts_with(prefix));
-      CHECK_OK(schemas.add(each.name, each.text));
-    }
-  }
-  void setup() override {
-    add(services::change::reply_schemas(), "Change");
-    CHECK_OK(schemas.check_references());
-  }
-  bool fits(const char* name, const Json& value) {
-    return schemas.validate(services::reference_to(name), value).has_value();
-  }
+struct ChangeSchemaRig : public services::test::SchemaRig {
+  void setup() override { add(services::change::reply_schemas(), "Change"); }
 };
+
+TEST_GROUP_BASE(ChangeSchemas, ChangeSchemaRig){};
 
 TEST(ChangeSchemas, an_amendment_is_an_operation_of_a_patch) {
   const Json operation = {{"op", "replace"}, {"path", "/body/name"}, {"value", "b"}};

@@ -1,35 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/event/schemas.h"
 
-#include <CppUTest/TestHarness.h>
-
-#include <nlohmann/json.hpp>
-
-#include "services/framework/reply_forms.h"
-#include "services/framework/schema.h"
-#include "tests/support/check_result.h"
+#include "tests/support/services/schema_rig.h"
 
 namespace {
 
 using base::Json;
 
-TEST_GROUP(EventSchemas) {
-  services::Schemas schemas;
-  void add(const std::vector<services::Schema>& all, const char* prefix) {
-    for (const services::Schema& each : all) {
-      CHECK_TRUE(each.name.starts_with(prefix));
-      CHECK_OK(schemas.add(each.name, each.text));
-    }
-  }
+struct EventSchemaRig : public services::test::SchemaRig {
   void setup() override {
     add(services::event::event_schemas(), "Event");
     add(services::event::kafka_schemas(), "Kafka");
-    CHECK_OK(schemas.check_references());
-  }
-  bool fits(const char* name, const Json& value) {
-    return schemas.validate(services::reference_to(name), value).has_value();
   }
 };
+
+TEST_GROUP_BASE(EventSchemas, EventSchemaRig){};
 
 TEST(EventSchemas, an_event_has_data_or_bytes_and_nothing_that_is_not_rendered) {
   Json event = {{"uuid", "1"},

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/meta/schemas.h"
 
-#include <CppUTest/TestHarness.h>
-
-#include <nlohmann/json.hpp>
-
-#include "services/framework/reply_forms.h"
-#include "services/framework/schema.h"
+#include "tests/support/services/schema_rig.h"
 
 namespace {
 
@@ -22,31 +17,18 @@ constexpr const char* kResource = R"({"created":{"timestamp":"2026-01-31T08:00:0
   "resource_state":"Gestalt::Resource::State::Active",
   "resource_type":"Gestalt::Resource::Workspace"})";
 
-TEST_GROUP(MetaSchemas) {
-  services::Schemas schemas;
+struct MetaSchemaRig : public services::test::SchemaRig {
   Json link = Json::parse(kLink);
   Json resource = Json::parse(kResource);
 
-  void setup() override {
-    for (const services::Schema& each : services::meta::reply_schemas()) {
-      const auto added = schemas.add(each.name, each.text);
-      if (!added) FAIL((std::string(each.name) + ": " + added.error().detail).c_str());
-    }
-    CHECK_TRUE(schemas.check_references().has_value());
-  }
-  bool fits(const char* name, const Json& value) {
-    return schemas.validate(services::reference_to(name), value).has_value();
-  }
+  void setup() override { add(services::meta::reply_schemas(), "Meta"); }
   Json altered(Json value, const char* pointer, const Json& to) {
     value[Json::json_pointer(pointer)] = to;
     return value;
   }
 };
 
-TEST(MetaSchemas, have_names_of_metas_own) {
-  for (const services::Schema& each : services::meta::reply_schemas())
-    CHECK_TRUE(each.name.starts_with("Meta"));
-}
+TEST_GROUP_BASE(MetaSchemas, MetaSchemaRig){};
 
 TEST(MetaSchemas, a_resource_has_the_fields_that_meta_renders_and_no_others) {
   CHECK_TRUE(fits("MetaResource", resource));

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/security/schemas.h"
 
-#include <CppUTest/TestHarness.h>
-
-#include <nlohmann/json.hpp>
-
-#include "services/framework/reply_forms.h"
-#include "services/framework/schema.h"
+#include "tests/support/services/schema_rig.h"
 #include "tests/unit/services/security/rig.h"
 
 namespace {
@@ -17,19 +12,11 @@ constexpr const char* kAda = R"({"id":"00000000-0000-4000-8000-000000000001","us
   "firstName":"","lastName":"","directory":{"id":"00000000-0000-4000-8000-000000000002",
   "name":"people","orgId":"00000000-0000-4000-8000-000000000003","directoryType":"INTERNAL"}})";
 
-TEST_GROUP(SecuritySchemas) {
-  services::Schemas schemas;
-  void setup() override {
-    for (const services::Schema& each : security::reply_schemas()) {
-      CHECK_TRUE(each.name.starts_with("Security"));
-      CHECK_OK(schemas.add(each.name, each.text));
-    }
-    CHECK_OK(schemas.check_references());
-  }
-  bool fits(const char* name, const Json& value) {
-    return schemas.validate(services::reference_to(name), value).has_value();
-  }
+struct SecuritySchemaRig : public services::test::SchemaRig {
+  void setup() override { add(security::reply_schemas(), "Security"); }
 };
+
+TEST_GROUP_BASE(SecuritySchemas, SecuritySchemaRig){};
 
 TEST(SecuritySchemas, an_account_has_the_fields_that_are_rendered_and_no_password) {
   Json account = Json::parse(kAda);
