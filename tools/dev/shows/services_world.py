@@ -87,6 +87,7 @@ class World:
         more = {"environments": {"properties": {"environment_type": "test"}},
                 "containers": {"properties": getattr(self, "container", CONTAINER)},
                 "logfiles": {"properties": {"path": "/var/log/x"}},
+                "resources": {"resource_type": "Gestalt::Resource::Workspace"},
                 "licenses": {"properties": {"data": "signed"}},
                 "providers": {"resource_type": "Gestalt::Configuration::Provider::CaaS::DCOS", "properties": {"config": {}}},
                 "resourcetypes": {"properties": {"extend": "Gestalt::Resource::Asset", "actions": {"prefix": "droid", "verbs": []},
@@ -125,10 +126,10 @@ class World:
             fixed = {"org": self.ids["org"] if before == "orgs" else "acme", "kind": "workspaces", "child": "environments",
                      "type": "Gestalt::Resource::Container", "property": "image", "path": "acme/ws/env/web", "username": "bob",
                      "groupname": "team", "grant": "sell", "topic": "orders", "partition": "0", "channel": "orders",
-                     "instance": "one", "right": self.ids["right"]}
+                     "instance": "one", "right": self.ids["right"], "app": self.ids["app"] if mount == "security" else "web"}
             if name in fixed:
                 found[name] = fixed[name]
-            elif mount == "meta" and name in ("id", "parent"):
+            elif mount == "meta" and name in ("id", "parent", "provider"):
                 collection = {"{kind}": "workspaces", "{child}": "environments"}.get(before, before)
                 found[name] = self.ids.get(collection, UNKNOWN)
             elif mount == "change":
